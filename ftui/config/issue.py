@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ftui.config.edit import Edit
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,15 @@ class Issue:
     line: int
     message: str
     hint: str = ""
+    edits: tuple[Edit, ...] = field(default=(), compare=False)
+    """What mends it, where there is one way only."""
 
-    @property
-    def words(self) -> str:
-        """One line for people: `line 7: datasets.0.type: message`."""
-        parts = [f"line {self.line}" if self.line else "", self.path, self.message]
-        return ": ".join(part for part in parts if part)
+    def document(self) -> dict[str, str | int]:
+        """As `ftui check --json` tells it."""
+        return {
+            "severity": self.severity,
+            "path": self.path,
+            "line": self.line,
+            "message": self.message,
+            "hint": self.hint,
+        }

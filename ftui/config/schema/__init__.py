@@ -1,6 +1,7 @@
 """axolotl's own schema: every key it reads, its type and what it says about it.
 
-axolotl-0.21.0.json is made by `make_schema.py` from the real package.
+One file a version, made by `make_schema.py` from the real package; an end-to-end test makes each
+again and compares.
 """
 
 from __future__ import annotations
@@ -11,14 +12,33 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-VERSION = "0.21.0"
+VERSIONS = ("0.19.0", "0.21.0")
+"""The versions of axolotl whose schema ships with ftui, oldest first."""
+
+NEWEST = VERSIONS[-1]
+
+
+def known(version: str | None) -> str:
+    """The shipped version to judge by: the newest that is not newer than `version`.
+
+    `0.19.1` is judged by 0.19.0, `0.20.0` too, `0.22` by 0.21.0, and what nobody knows (None, a
+    text that is no version) by the newest.
+    """
+    asked = _numbers(version or "")
+    older = [each for each in VERSIONS if _numbers(each)[:2] <= asked[:2]]
+    return NEWEST if not asked else (older or VERSIONS[:1])[-1]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.split(".")[:3]
+    return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
 
 
 @cache
-def load() -> Mapping[str, Any]:
+def load(version: str = NEWEST) -> Mapping[str, Any]:
     """The JSON Schema of an axolotl config: `properties`, `$defs`, and `plugins`: the properties
-    that each of axolotl's own plugins adds when it is listed."""
-    text = (Path(__file__).parent / f"axolotl-{VERSION}.json").read_text(encoding="utf-8")
+    that each of axolotl's own plugins adds when it is listed. `version` is one of VERSIONS."""
+    text = (Path(__file__).parent / f"axolotl-{version}.json").read_text(encoding="utf-8")
     schema: Mapping[str, Any] = json.loads(text)
     return schema
 

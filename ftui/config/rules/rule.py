@@ -1,0 +1,122 @@
+"""What a rule is: one thing that can be wrong with a config, and what it may look at to say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ftui.plan.hardware import Gpu
+
+if TYPE_CHECKING:
+    from ftui.config.edit import Edit
+
+Place = tuple[str, ...]
+"""Where a value sits: `("datasets", "0", "type")`."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem at a place in the config, and the edits that mend it where there is one way only.
+
+    An error is what axolotl refuses, ignores in silence, or takes and then fails or trains wrong
+    with; a warning is what runs, but hardly as it was meant.
+    """
+
+    severity: Literal["error", "warning"]
+    place: Place
+    message: str
+    hint: str = ""
+    edits: tuple[Edit, ...] = ()
+
+
+def error(place: str | Place, message: str, hint: str = "", *edits: Edit) -> Finding:
+    """An error at `place`, which may be written with dots: `datasets.0.type`."""
+    return Finding("error", _place(place), message, hint, edits)
+
+
+def warning(place: str | Place, message: str, hint: str = "", *edits: Edit) -> Finding:
+    """A warning at `place`, which may be written with dots."""
+    return Finding("warning", _place(place), message, hint, edits)
+
+
+def _place(place: str | Place) -> Place:
+    return tuple(place.split(".")) if isinstance(place, str) else place
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A config, and what is known of the axolotl and the machine that will run it."""
+
+    config: Mapping[Any, Any]
+    axolotl: tuple[int, int] = (0, 21)
+    """Major and minor version."""
+    gpus: tuple[Gpu, ...] | None = None
+    """The GPUs that will train; empty = a CPU trains; None = nobody knows, so say nothing."""
+    folder: Path | None = None
+    """Where relative paths in the config begin; None = nobody knows, so look for no file."""
+
+    def get(self, place: str, default: Any = None) -> Any:
+        """The value at a dotted place such as `datasets.0.type`, or `default`."""
+        node: Any = self.config
+        for part in place.split("."):
+            if isinstance(node, Mapping) and part in node:
+                node = node[part]
+            elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
+                node = node[int(part)]
+            else:
+                return default
+        return node
+
+    def has(self, place: str) -> bool:
+        """Whether there is something other than nothing at a dotted place."""
+        return self.get(place) is not None
+
+    def on(self, place: str) -> bool:
+        """Whether the value counts as true once axolotl has read it: `"no"` and `"0"` don't."""
+        value = self.get(place)
+        if isinstance(value, str):
+            return value.strip().lower() not in ("", "false", "no", "off", "f", "n", "0")
+        return bool(value)
+
+    def text(self, place: str) -> str:
+        """The value at a place where it is text, else nothing."""
+        value = self.get(place)
+        return value if isinstance(value, str) else ""
+
+    def number(self, place: str) -> float | None:
+        """The number at a place, read as axolotl reads it (`"3"` is 3); None where there is none.
+
+        A value of the wrong type is the schema's to tell, so it is None here.
+        """
+        value = self.get(place)
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            return None
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            return None
+        return None if math.isnan(number) else number
+
+    def entries(self, key: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+        """Each mapping in a list such as `datasets`, with its dotted place."""
+        listed = self.config.get(key)
+        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(entry, Mapping):
+                yield f"{key}.{index}", entry
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The plugins that are listed, as they are written."""
+        listed = self.config.get("plugins")
+        return (
+            tuple(item for item in listed if isinstance(item, str))
+            if isinstance(listed, list)
+            else ()
+        )
+
+
+Rule = Callable[[Subject], Iterator[Finding]]
+"""Says what is wrong; silent about a value whose type is wrong: that is the schema's to tell."""

@@ -1,0 +1,229 @@
+"""A config's shape against axolotl's own JSON Schema: every key at every depth, and every type.
+
+axolotl ignores a key that it does not know; here that is an error with the nearest real key, or
+with the place where the key belongs. Types are judged as pydantic judges them for axolotl: `"3"`
+is a whole number, `yes` is true, `1` is no text.
+https://docs.pydantic.dev/latest/concepts/conversion_table/
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ftui.config import schema as schemas
+from ftui.config.rules.rule import Finding, Place, error
+from ftui.plan.nearest import nearest
+
+_SHOWN = 8
+"""Choices of a longer list that a message names."""
+_Schema = Mapping[str, Any]
+_MAPPINGS = ("datasets.0", "fsdp_config", "special_tokens", "trl", "dynamic_checkpoint")
+"""Where keys are most often taken for top-level ones, and the other way round."""
+
+
+def check(config: Mapping[Any, Any], version: str) -> list[Finding]:
+    """What is wrong with a config's keys and types by the schema of an axolotl version."""
+    walk = _Walk(schemas.load(version))
+    return walk.value(config, walk.with_plugins(config), ())
+
+
+class _Walk:
+    """A walk through a config beside its schema."""
+
+    def __init__(self, schema: _Schema) -> None:
+        self._schema = schema
+
+    def with_plugins(self, config: Mapping[Any, Any]) -> _Schema:
+        """The schema of a config, with the keys of the plugins that it lists."""
+        listed = config.get("plugins")
+        properties = dict(self._schema["properties"])
+        for name in listed if isinstance(listed, list) else ():
+            if isinstance(name, str):
+                properties |= self._schema["plugins"].get(name, {})
+        return {**self._schema, "properties": properties}
+
+    def value(self, value: Any, schema: _Schema, place: Place) -> list[Finding]:
+        """What is wrong with a value, deepest places included."""
+        schema = self._resolve(schema)
+        branches = [self._resolve(branch) for branch in schema.get("anyOf", ())]
+        if branches:
+            return self._best_branch(value, branches, place)
+        wrong = _misfit(value, schema)
+        if wrong:
+            return [error(place, *wrong)]
+        if isinstance(value, dict):
+            return self._mapping(value, schema, place)
+        if isinstance(value, list) and "items" in schema:
+            return [
+                finding
+                for index, item in enumerate(value)
+                for finding in self.value(item, schema["items"], (*place, str(index)))
+            ]
+        return []
+
+    def _best_branch(self, value: Any, branches: list[_Schema], place: Place) -> list[Finding]:
+        """The findings of the branch that the value was most likely meant for."""
+        tries = [self.value(value, branch, place) for branch in branches]
+        inside = [found for found in tries if not any(item.place == place for item in found)]
+        if inside:
+            return min(inside, key=len)
+        hints = [item.hint for found in tries for item in found if item.hint]
+        return [error(place, _expected(value, branches), hints[0] if hints else "")]
+
+    def _mapping(self, value: dict[Any, Any], schema: _Schema, place: Place) -> list[Finding]:
+        known: Mapping[str, _Schema] = schema.get("properties", {})
+        extra = schema.get("additionalProperties", not known)
+        findings = [
+            error((*place, key), f"{key!r} is missing")
+            for key in schema.get("required", ())
+            if key not in value
+        ]
+        for key, item in value.items():
+            inner = (*place, str(key))
+            if key in known:
+                findings += self.value(item, known[key], inner)
+            elif isinstance(extra, dict):
+                findings += self.value(item, extra, inner)
+            elif not extra:
+                message = f"axolotl does not know {key!r} here and would ignore it"
+                findings.append(error(inner, message, self._meant(inner, known)))
+        return findings
+
+    def _meant(self, place: Place, known: Mapping[str, _Schema]) -> str:
+        """A hint for a key that is not known here: a plugin's, one of another place, a misspelt."""
+        key = place[-1]
+        for name, properties in self._schema["plugins"].items():
+            if len(place) == 1 and key in properties:
+                return f"it counts only with `plugins: [{name}]`"
+        if len(place) > 1 and key in self._schema["properties"]:
+            return f"{key} belongs to the top level, not into {place[0]}"
+        for where in _MAPPINGS if len(place) == 1 else ():
+            if key in self._keys_of(where):
+                owner = where.removesuffix(".0")
+                return f"{key} belongs into {owner}"
+        return _did_you_mean(key, known)
+
+    def _keys_of(self, where: str) -> set[str]:
+        """The keys of the mapping at a place, all its forms together."""
+        head, _, inside = where.partition(".")
+        forms = self._forms(self._schema["properties"].get(head, {}))
+        if inside:
+            forms = [form for each in forms for form in self._forms(each.get("items", {}))]
+        return {key for form in forms for key in form.get("properties", {})}
+
+    def _forms(self, schema: _Schema) -> list[_Schema]:
+        schema = self._resolve(schema)
+        branches = [self._forms(branch) for branch in schema.get("anyOf", ())]
+        return [form for forms in branches for form in forms] or [schema]
+
+    def _resolve(self, schema: _Schema) -> _Schema:
+        reference = schema.get("$ref")
+        if reference is None:
+            return schema
+        definition: _Schema = self._schema["$defs"][reference.rpartition("/")[2]]
+        return definition
+
+
+def _misfit(value: Any, schema: _Schema) -> tuple[str, str] | None:
+    """Why a value is not of a schema's own type, with a hint. Its inside is not looked at."""
+    fits = _FITS.get(schema.get("type", ""))
+    if fits is not None and not fits(value):
+        return f"should be {_words(schema)}, not {_show(value)}", ""
+    choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    if choices is not None and value not in choices:
+        hint = _did_you_mean(str(value), [str(choice) for choice in choices])
+        return f"should be {_words(schema)}, not {_show(value)}", hint
+    bounds = _outside(value, schema)
+    if bounds:
+        return f"should be {bounds}, not {_show(value)}", ""
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        return f"should be {_words(schema)}, not {_show(value)}", ""
+    return None
+
+
+def _outside(value: Any, schema: _Schema) -> str:
+    """The bound that a number breaks, in words; nothing when it is within all of them."""
+    for name, (words, holds) in _BOUNDS.items():
+        if name in schema and not holds(float(value), schema[name]):
+            return f"{words} {schema[name]:g}"
+    return ""
+
+
+def _expected(value: Any, branches: list[_Schema]) -> str:
+    words = dict.fromkeys(_words(branch) for branch in branches if branch.get("type") != "null")
+    return f"should be {' or '.join(words)}, not {_show(value)}"
+
+
+def _words(schema: _Schema) -> str:
+    if "enum" in schema:
+        choices = [str(choice) for choice in schema["enum"]]
+        more = ", …" if len(choices) > _SHOWN else ""
+        return f"one of {', '.join(choices[:_SHOWN])}{more}"
+    if "const" in schema:
+        return str(schema["const"])
+    if "pattern" in schema:
+        return f"text like {schema['pattern'].strip('^$')}…"
+    return _TYPE_WORDS.get(schema.get("type", ""), "something else")
+
+
+def _show(value: Any) -> str:
+    kinds = {dict: "a mapping", list: "a list", type(None): "nothing", bool: str(value).lower()}
+    return kinds.get(type(value)) or (repr(value) if len(repr(value)) < 60 else "this")
+
+
+def _did_you_mean(word: str, choices: Iterable[str]) -> str:
+    near = nearest(word, choices)
+    return f"did you mean {near}?" if near else ""
+
+
+_BOOLEAN_TEXT = {"true", "false", "yes", "no", "on", "off", "t", "f", "y", "n", "1", "0"}
+
+
+def _is_boolean(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lower() in _BOOLEAN_TEXT
+    return isinstance(value, (bool, int, float)) and value in (0, 1)
+
+
+def _is_integer(value: Any) -> bool:
+    if isinstance(value, str):
+        return re.fullmatch(r"\s*[+-]?\d+(_\d+)*(\.0*)?\s*", value, re.ASCII) is not None
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, (int, float))
+
+
+_FITS: Mapping[str, Callable[[Any], bool]] = {
+    "null": lambda value: value is None,
+    "boolean": _is_boolean,
+    "integer": _is_integer,
+    "number": _is_number,
+    "string": lambda value: isinstance(value, str),
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
+_TYPE_WORDS: Mapping[str, str] = {
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "array": "a list",
+    "object": "a mapping",
+}
+_BOUNDS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {
+    "minimum": ("at least", operator.ge),
+    "maximum": ("at most", operator.le),
+    "exclusiveMinimum": ("more than", operator.gt),
+    "exclusiveMaximum": ("less than", operator.lt),
+}
