@@ -23,6 +23,7 @@ The wizard needs a terminal. Without one:
   ftui presets                 list the presets
   ftui --preset NAME -y        train and evaluate in plain lines
   ftui --preset NAME --dry-run only write the files
+  ftui --config FILE -y        the same from an axolotl config of your own
   ftui --help                  everything else"""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -31,6 +32,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON documen
 @click.group(invoke_without_command=True, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="ftui")
 @click.option("--preset", metavar="NAME", help="Start from a preset (`ftui presets` lists them).")
+@click.option("--config", metavar="FILE", help="Start from an axolotl config of your own.")
 @click.option("--data", metavar="FILE", help="Your own dataset: JSONL or JSON.")
 @click.option("--target", metavar="TARGET", help="Where to train: local.")
 @click.option("--gpus", metavar="N", help="How many GPUs; 0 trains on the CPU.")
@@ -59,7 +61,7 @@ def cli(context: click.Context, /, **flags: Any) -> None:
 def _start(
     context: click.Context, *, yes: bool, plain: bool, dry_run: bool, glyphs: Glyphs, **answers: Any
 ) -> int:
-    if answers["preset"] is None and not _has_terminal():
+    if answers["preset"] is None and answers["config"] is None and not _has_terminal():
         click.echo(NO_TERMINAL, err=True)
         return ExitCode.USAGE
     if _has_screen() and not plain and not dry_run:
@@ -103,12 +105,16 @@ def presets(name: str | None, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("config", type=click.Path(path_type=Path))
+@click.option("--fix", is_flag=True, help="Bring old keys to today's: show a diff, ask, write.")
+@click.option("-y", "--yes", is_flag=True, help="With --fix: write without asking.")
+@click.option("--gpu", metavar="NAME[:COUNT]", help="Judge for these GPUs; none for a CPU.")
+@click.option("--axolotl", metavar="VERSION", help="Judge for this version of axolotl.")
 @as_json
-def check(config: Path, as_json: bool) -> int:
+def check(config: Path, **options: Any) -> int:
     """Check an axolotl config, by ftui and by axolotl itself."""
-    from ftui.plain import listings
+    from ftui.plain.check import check as check_config
 
-    return listings.check(config, as_json=as_json)
+    return check_config(config, **options)
 
 
 @cli.command()

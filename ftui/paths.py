@@ -10,6 +10,11 @@ import os
 import tempfile
 from pathlib import Path
 
+from ftui.errors import ConfigError
+
+LARGEST_CONFIG = 2**20
+"""Bytes. The largest published axolotl config has under 10,000."""
+
 
 def home() -> Path:
     """The folder for runs, runtimes and the unpacked demo."""
@@ -68,6 +73,28 @@ def existing(text: str, *beside: Path) -> Path | None:
             if path.exists():
                 return path
     return None
+
+
+def read_config(path: Path) -> str:
+    """The text of a config file. Raises ConfigError: no file, too large, no text.
+
+    Only a regular file is read: a pipe or a device may never end.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError("this is no file", where=str(path))
+        size = path.stat().st_size
+        if size > LARGEST_CONFIG:
+            why = f"it has {size / 2**20:.1f} MiB; the largest read is {LARGEST_CONFIG >> 20} MiB"
+            raise ConfigError("this is too large to be a config", where=str(path), why=why)
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError("this config is not UTF-8 text", where=str(path)) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            "this config cannot be read", where=str(path), why=why.lower(), hint="check the path"
+        ) from error
 
 
 def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:

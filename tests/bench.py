@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,10 +19,43 @@ from textual.widgets import Static
 from ftui.runs.events import Point
 from ftui.runs.model import Run
 from ftui.runs.tail import LogFollower, read_history
+from ftui.runtimes.find import Kind, find
+from ftui.runtimes.process import quiet_environment
+from ftui.runtimes.worker import Validator, capabilities
 from tests.guards.test_start_up import BARE_CLICK, FTUI, MINIMAL_TEXTUAL, first_paint, seconds
 from tests.ui.test_chart import Stage, falling
 
 ROUNDS = 7
+
+CONFIG = """\
+base_model: some/model
+datasets: [{path: some/rows, type: alpaca}]
+adapter: lora
+lora_r: 8
+lora_alpha: 16
+lora_target_linear: true
+sequence_len: 512
+micro_batch_size: 1
+learning_rate: 0.0002
+bf16: false
+max_steps: 10
+output_dir: out
+"""
+BARE_YAML = "import sys, yaml; yaml.safe_load(open(sys.argv[1]))"
+BARE_VALIDATION = """
+import json, sys, time, torch
+from axolotl.utils.config import validate_config
+from axolotl.utils.dict import DictDefault
+import yaml
+answers = []
+for _ in range(int(sys.argv[3])):
+    began = time.perf_counter()
+    version = {"torch_version": torch.__version__.split("+")[0]}
+    config = DictDefault(yaml.safe_load(sys.argv[1]))
+    validate_config(config, capabilities=json.loads(sys.argv[2]), env_capabilities=version)
+    answers.append(time.perf_counter() - began)
+print("\\n" + str(min(answers)))
+"""
 
 
 def main() -> None:
@@ -28,6 +63,9 @@ def main() -> None:
     print("| what | ftui | bare minimum | ratio |\n|---|---|---|---|")
     _row("`ftui --help`, bare click program", *_help())
     _row("first paint, minimal Textual app", *_paint())
+    _row("`ftui check` of one file, yaml.safe_load of it", *_check())
+    if find(Kind.TRAIN) is not None:
+        _row("answer of the warm worker, validate_config in a bare script", *asyncio.run(_worker()))
     for points in (1_000, 10_000, 100_000):
         _row(f"chart refresh, {points:,} points, a Static as large", *asyncio.run(_chart(points)))
     with tempfile.TemporaryDirectory() as folder:
@@ -53,6 +91,40 @@ def _paint() -> tuple[float, float]:
             _best(lambda: first_paint([FTUI], "new fine-tune", home)),
             _best(lambda: first_paint(bare, "hello", home)),
         )
+
+
+def _check() -> tuple[float, float]:
+    """Both as whole processes; without a train runtime, so that axolotl itself is not asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.yml"
+        config.write_text(CONFIG, encoding="utf-8")
+        alone = {**os.environ, "FTUI_HOME": folder, "FTUI_TRAIN_PYTHON": ""}
+        ours = [FTUI, "check", str(config), "--gpu", "a10"]
+        bare = [sys.executable, "-c", BARE_YAML, str(config)]
+
+        def once(command: list[str]) -> float:
+            return _timed(
+                lambda: subprocess.run(command, env=alone, check=True, capture_output=True)
+            )
+
+        return _best(lambda: once(ours)), _best(lambda: once(bare))
+
+
+async def _worker() -> tuple[float, float]:
+    runtime = find(Kind.TRAIN)
+    assert runtime is not None
+    ours = []
+    async with Validator() as validator:
+        await validator.validate(CONFIG, ())
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            await validator.validate(CONFIG, ())
+            ours.append(time.perf_counter() - began)
+    command = [str(runtime.python), "-c", BARE_VALIDATION, CONFIG, json.dumps(capabilities(()))]
+    ended = subprocess.run(
+        [*command, str(ROUNDS + 1)], env=quiet_environment(), check=True, capture_output=True
+    )
+    return min(ours), float(ended.stdout.split()[-1])
 
 
 def _best(measure: Callable[[], float]) -> float:

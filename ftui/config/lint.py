@@ -46,12 +46,17 @@ def _twice(source: Source) -> Iterator[Finding]:
 
 
 def _told_once(rules: Iterable[Finding], shapes: Iterable[Finding]) -> Iterator[Finding]:
-    """The rules' findings, and the schema's where no rule says it better."""
+    """The rules' findings, and the schema's where no rule says it better.
+
+    A rule's error speaks for all that is inside its place, its warning for the place alone.
+    """
     told = list(rules)
     yield from told
-    places = {finding.place for finding in told if finding.severity == "error"}
+    places = {finding.place for finding in told}
+    wrong = {finding.place for finding in told if finding.severity == "error"}
     for finding in shapes:
-        if not any(finding.place[:depth] in places for depth in range(1, len(finding.place) + 1)):
+        around = (finding.place[:depth] for depth in range(1, len(finding.place)))
+        if finding.place not in places and wrong.isdisjoint(around):
             yield finding
 
 

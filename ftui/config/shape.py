@@ -2,7 +2,8 @@
 
 axolotl ignores a key that it does not know; here that is an error with the nearest real key, or
 with the place where the key belongs. Types are judged as pydantic judges them for axolotl: `"3"`
-is a whole number, `yes` is true, `1` is no text.
+is a whole number, `yes` is true, `1` is no text. Only a truth value is no number here: axolotl
+would take `lora_r: true` for a rank of 1.
 https://docs.pydantic.dev/latest/concepts/conversion_table/
 """
 
@@ -15,13 +16,21 @@ from typing import Any
 
 from ftui.config import schema as schemas
 from ftui.config.rules.rule import Finding, Place, error
-from ftui.plan.nearest import nearest
+from ftui.plan.nearest import distance, nearest
 
 _SHOWN = 8
 """Choices of a longer list that a message names."""
 _Schema = Mapping[str, Any]
-_MAPPINGS = ("datasets.0", "fsdp_config", "special_tokens", "trl", "dynamic_checkpoint")
-"""Where keys are most often taken for top-level ones, and the other way round."""
+_OFTEN = ("datasets", "fsdp_config", "special_tokens", "trl")
+"""Mappings whose keys are most often taken for top-level ones, and the other way round."""
+_FREE = {
+    "role": "datasets, under message_property_mappings",
+    "content": "datasets, under message_property_mappings",
+    "use_reentrant": "gradient_checkpointing_kwargs",
+}
+"""Homes of keys that the schema does not name, in mappings that take any key."""
+_GUESSES = 100
+"""Unknown keys for which the nearest real one is looked for: each takes some milliseconds."""
 
 
 def check(config: Mapping[Any, Any], version: str) -> list[Finding]:
@@ -35,6 +44,7 @@ class _Walk:
 
     def __init__(self, schema: _Schema) -> None:
         self._schema = schema
+        self._guessed = 0
 
     def with_plugins(self, config: Mapping[Any, Any]) -> _Schema:
         """The schema of a config, with the keys of the plugins that it lists."""
@@ -100,19 +110,36 @@ class _Walk:
                 return f"it counts only with `plugins: [{name}]`"
         if len(place) > 1 and key in self._schema["properties"]:
             return f"{key} belongs to the top level, not into {place[0]}"
-        for where in _MAPPINGS if len(place) == 1 else ():
-            if key in self._keys_of(where):
-                owner = where.removesuffix(".0")
-                return f"{key} belongs into {owner}"
-        return _did_you_mean(key, known)
+        home = self._home(key) if len(place) == 1 else ""
+        if home:
+            return f"{key} belongs into {home}"
+        self._guessed += 1
+        return _did_you_mean(key, known) if self._guessed <= _GUESSES else ""
 
-    def _keys_of(self, where: str) -> set[str]:
-        """The keys of the mapping at a place, all its forms together."""
-        head, _, inside = where.partition(".")
-        forms = self._forms(self._schema["properties"].get(head, {}))
-        if inside:
-            forms = [form for each in forms for form in self._forms(each.get("items", {}))]
-        return {key for form in forms for key in form.get("properties", {})}
+    def _home(self, key: str) -> str:
+        """The key whose mapping, or list of mappings, knows this one: `datasets`."""
+        if key in _FREE:
+            return _FREE[key]
+        properties = self._schema["properties"]
+        for head in (*_OFTEN, *properties):
+            inner = self._inside(properties.get(head, {}))
+            if key in inner:
+                return str(head)
+            if head in _OFTEN:
+                for second, schema in inner.items():
+                    if key in self._inside(schema):
+                        return f"{head}, under {second}"
+        return ""
+
+    def _inside(self, schema: _Schema) -> Mapping[str, _Schema]:
+        """The keys of a mapping, or of the mappings in a list, all their forms together."""
+        forms = self._forms(schema)
+        forms += [form for each in forms for form in self._forms(each.get("items", {}))]
+        found: dict[str, list[_Schema]] = {}
+        for form in forms:
+            for key, each in form.get("properties", {}).items():
+                found.setdefault(key, []).append(each)
+        return {key: {"anyOf": each} for key, each in found.items()}
 
     def _forms(self, schema: _Schema) -> list[_Schema]:
         schema = self._resolve(schema)
@@ -175,8 +202,12 @@ def _show(value: Any) -> str:
 
 
 def _did_you_mean(word: str, choices: Iterable[str]) -> str:
-    near = nearest(word, choices)
-    return f"did you mean {near}?" if near else ""
+    """Two are named where both are equally near: `bf16 or fp16`."""
+    known = tuple(choices)
+    near = nearest(word, known)
+    other = nearest(word, [each for each in known if each != near]) if near else ""
+    both = other and distance(word, other) == distance(word, near)
+    return f"did you mean {near}{f' or {other}' if both else ''}?" if near else ""
 
 
 _BOOLEAN_TEXT = {"true", "false", "yes", "no", "on", "off", "t", "f", "y", "n", "1", "0"}
@@ -191,6 +222,8 @@ def _is_boolean(value: Any) -> bool:
 def _is_integer(value: Any) -> bool:
     if isinstance(value, str):
         return re.fullmatch(r"\s*[+-]?\d+(_\d+)*(\.0*)?\s*", value, re.ASCII) is not None
+    if isinstance(value, bool):
+        return False
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
@@ -201,7 +234,7 @@ def _is_number(value: Any) -> bool:
         except ValueError:
             return False
         return True
-    return isinstance(value, (int, float))
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 _FITS: Mapping[str, Callable[[Any], bool]] = {

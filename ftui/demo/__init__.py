@@ -22,15 +22,23 @@ def resolve(reference: str) -> Path:
     outlives an upgrade of ftui. Raises UsageError for a reference to nothing,
     TargetUnavailable when it cannot be written (disk full, no permission).
     """
+    shipped(reference)
+    part, _, rest = reference.removeprefix(PREFIX).partition("/")
+    source = _sources()[part]
+    unpacked = paths.home() / "demo" / _digest(source) / part
+    if not unpacked.is_dir():
+        _unpack(source, unpacked)
+    return unpacked / rest if rest else unpacked
+
+
+def shipped(reference: str) -> Path:
+    """Where ftui itself has what a reference names; unpacks nothing. Raises UsageError."""
     part, _, rest = reference.removeprefix(PREFIX).partition("/")
     source = _sources().get(part)
     if source is None or ".." in rest.split("/") or not (source / rest).exists():
         known = ", ".join(PREFIX + name for name in _sources())
         raise UsageError(f"there is nothing built in as {reference}", hint=f"There is {known}.")
-    unpacked = paths.home() / "demo" / _digest(source) / part
-    if not unpacked.is_dir():
-        _unpack(source, unpacked)
-    return unpacked / rest if rest else unpacked
+    return source / rest
 
 
 def _sources() -> dict[str, Path]:

@@ -19,7 +19,7 @@ def ask(plan: Plan) -> Plan:
     """Ask every step in turn, beginning with what `plan` says; `back` is always offered."""
     from ftui.targets.world import survey
 
-    world = survey()
+    world = survey().with_preset(plan.preset)
     plans = [plan]
     while len(plans) <= len(STEPS):
         answered = _ask_step(STEPS[len(plans) - 1], plans[-1], world, first=len(plans) == 1)

@@ -71,13 +71,12 @@ def _refuse_problems(target: Target, plan: Plan) -> None:
 
 def _checked_config(plan: Plan, target: Target) -> str:
     """The config that will run. Raises ConfigError, with every problem told, before it is used."""
-    from ftui.config.build import build
-    from ftui.config.lint import check
-    from ftui.config.render import render
-    from ftui.plain.listings import issue_words
+    from ftui.config.text import config_text
+    from ftui.plain.check import issue_words
+    from ftui.targets.judge import judge
 
-    text = render(build(plan))
-    issues = check(text)
+    text = config_text(plan)
+    issues = judge(text, target.hardware().used_by(plan.gpus))
     for issue in issues:
         console.say(issue_words(issue, "config.yml"))
     if any(issue.severity == "error" for issue in issues):

@@ -26,6 +26,10 @@ class Hardware:
     memory_gib: float
     gpus: tuple[Gpu, ...] = ()
 
+    def used_by(self, count: int) -> tuple[Gpu, ...] | None:
+        """The GPUs that train when `count` of them do; none = the CPU; None = there are fewer."""
+        return self.gpus[:count] if len(self.gpus) >= count else None
+
     @property
     def words(self) -> str:
         """One short line: `2 cores · 24 GiB · no GPU`."""

@@ -2,11 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ftui import paths
 from ftui.plan.yaml_source import read
+
+
+@dataclass(frozen=True)
+class Experts:
+    """A mixture of experts: every layer has many MLPs, and each token takes a few of them."""
+
+    count: int
+    """MLPs in each layer; the model's `mlp` is the width of one."""
+    active: int
+    """How many of them a token takes."""
+    shared_mlp: int = 0
+    """Width of one more MLP that every token takes; 0 = there is none."""
+
+
+@dataclass(frozen=True)
+class LinearAttention:
+    """Layers with linear attention (Gated DeltaNet) between the ones with full attention."""
+
+    every: int
+    """Each layer whose number is a multiple of this one has full attention, the others linear."""
+    key_heads: int
+    value_heads: int
+    head_size: int
+    kernel: int
+    """Tokens that the short convolution before it sees."""
+
+
+@dataclass(frozen=True)
+class Vision:
+    """The image encoder of a model that reads pictures too; it stays as it is in our presets."""
+
+    parameters: int
+    """Its weights and those of the projection into the language model."""
+    layers: int
+    hidden: int
+    heads: int
+    mlp: int
 
 
 @dataclass(frozen=True)
@@ -17,14 +56,14 @@ class BaseModel:
     """A hub id, or `builtin:nano`."""
     title: str
     parameters: int
-    """All weights, embeddings included; tied ones count once."""
+    """All weights that transformers loads: embeddings (tied ones once), experts, image encoder."""
     layers: int
     hidden: int
     heads: int
     kv_heads: int
     head_size: int
     mlp: int
-    """Width of the MLP (intermediate_size)."""
+    """Width of the MLP (intermediate_size); in a mixture of experts, of one expert."""
     vocabulary: int
     tied: bool
     """Whether input and output embeddings are one."""
@@ -39,6 +78,18 @@ class BaseModel:
     """Where these facts were read."""
     pad_token: str = ""
     """The padding token to name when the tokenizer has none."""
+    end_of_turn: str = ""
+    """The token that ends a turn, where that is not the one that ends a text (axolotl's
+    eot_tokens); it must be learnt, or the model goes on and on."""
+    lora_kernels: bool = True
+    """Whether axolotl's fused LoRA code knows its attention. axolotl turns that on by itself on a
+    GPU and stops with "Original QKV code not found" where it does not."""
+    mistral_common: bool = False
+    """Whether its tokenizer is Mistral's own (tekken.json), which has the chat template in it:
+    axolotl then takes no `chat_template` and no `special_tokens`."""
+    experts: Experts | None = None
+    linear_attention: LinearAttention | None = None
+    vision: Vision | None = None
 
     @property
     def size(self) -> str:
@@ -52,5 +103,11 @@ class BaseModel:
 def known_models() -> tuple[BaseModel, ...]:
     """Every base model in models.yaml, smallest first."""
     text = (paths.builtin_presets_dir() / "models.yaml").read_text(encoding="utf-8")
-    models = (BaseModel(**facts) for facts in read(text).data)
+    models = (_model(facts) for facts in read(text).data)
     return tuple(sorted(models, key=lambda model: model.parameters))
+
+
+def _model(facts: Mapping[str, Any]) -> BaseModel:
+    parts = {"experts": Experts, "linear_attention": LinearAttention, "vision": Vision}
+    built = {key: kind(**facts[key]) for key, kind in parts.items() if key in facts}
+    return BaseModel(**{**facts, **built})

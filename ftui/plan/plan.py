@@ -48,6 +48,10 @@ class Preset:
     evaluation: Evaluation | None = None
     system_prompt: str = ""
     try_asking: tuple[str, ...] = ()
+    source: str = ""
+    """Where its hyper-parameters come from, in words."""
+    text: str = ""
+    """The config that it was read from, where it is a person's own; what is written keeps it."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 title: Text to SQL on the built-in nano      # required
 for: trying ftui in five minutes, no GPU     # required
 needs: {gpus: 0, gpu_memory_gib: 0, text: two CPU cores}
+source: axolotl's examples/...               # where its hyper-parameters come from
 evaluation: {dataset: builtin:nl2sql/heldout.jsonl, metric: sql}
 system_prompt: CREATE TABLE ...
 try_asking: [How many rivers are there?]
@@ -30,6 +31,7 @@ _SHAPE: Mapping[str, Any] = {
     "title": str,
     "for": str,
     "needs": {"gpus": int, "gpu_memory_gib": float, "text": str},
+    "source": str,
     "evaluation": {"dataset": str, "metric": str},
     "system_prompt": str,
     "try_asking": list,
@@ -57,7 +59,7 @@ def catalogue() -> Catalogue:
             presets.append(load(path))
         except PresetError as error:
             broken.append(error)
-    presets.sort(key=lambda preset: (_memory(preset), preset.name))
+    presets.sort(key=_need)
     return Catalogue(tuple(presets), tuple(broken))
 
 
@@ -102,8 +104,10 @@ def _files() -> dict[str, Path]:
     return files
 
 
-def _memory(preset: Preset) -> float:
-    return preset.needs.gpus * max(preset.needs.gpu_memory_gib, 1.0)
+def _need(preset: Preset) -> tuple[float, bool, str]:
+    """GPU memory over all GPUs in GiB; where that is the same, an adapter needs less."""
+    memory = preset.needs.gpus * max(preset.needs.gpu_memory_gib, 1.0)
+    return memory, not preset.settings.get("adapter"), preset.name
 
 
 def _check_name(path: Path) -> None:
@@ -185,4 +189,5 @@ def _preset(path: Path, data: Mapping[str, Any]) -> Preset:
         evaluation=Evaluation(**evaluation) if evaluation else None,
         system_prompt=data.get("system_prompt", ""),
         try_asking=tuple(data.get("try_asking", ())),
+        source=data.get("source", ""),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,15 +29,24 @@ class World:
     models: tuple[BaseModel, ...]
     targets: tuple[TargetChoice, ...]
 
+    def with_preset(self, preset: Preset) -> World:
+        """With a person's own config, where the plan starts from one, before the presets."""
+        others = tuple(each for each in self.presets if each.name != preset.name)
+        return dataclasses.replace(self, presets=(preset, *others)) if preset.text else self
+
 
 @dataclass(frozen=True)
 class Option:
-    """One answer. `value` is what `Step.apply` takes; `warning` is what speaks against it here."""
+    """One answer. `value` is what `Step.apply` takes; `warning` is what speaks against it here.
+
+    `also` is not shown: words by which a filter finds it too.
+    """
 
     value: str
     label: str
     detail: str = ""
     warning: str = ""
+    also: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,6 @@ class Step:
     current: Callable[[Plan], str]
     apply: Callable[[Plan, str, World], Plan]
     summary: Callable[[Plan], str]
-    explain: Callable[[Plan, str], str]
+    explain: Callable[[Plan, str, World], str]
     fields: tuple[Field, ...] = ()
     accepts_text: bool = False

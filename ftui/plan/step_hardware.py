@@ -24,7 +24,7 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
     return dataclasses.replace(plan, target=answer)
 
 
-def _explain(plan: Plan, answer: str) -> str:
+def _explain(plan: Plan, answer: str, world: World) -> str:
     where = "This machine trains" if answer == "local" else f"A machine of {answer} trains"
     return f"{where}. The run goes on when ftui is closed."
 

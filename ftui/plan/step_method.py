@@ -93,7 +93,7 @@ METHOD = Step(
     summary=lambda plan: next(
         (option.label for option in _OPTIONS if option.value == _current(plan)), _current(plan)
     ),
-    explain=lambda plan, answer: _MEANING.get(answer, ""),
+    explain=lambda plan, answer, world: _MEANING.get(answer, ""),
     fields=(
         _of_adapter(
             whole("lora_r", "Rank", "How much the adapter can hold: 8 to 64 is usual.", at_least=1)

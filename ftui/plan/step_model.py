@@ -14,8 +14,21 @@ from ftui.plan.plan import Plan
 from ftui.plan.step import Option, Step, World
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-_FITTED = ("chat_template", "special_tokens", "fsdp_config")
+_ITS_OWN = ("model_quantization_config", "model_quantization_config_kwargs")
+"""Settings that only the preset's own model has a use for."""
+_FITTED = (
+    "chat_template",
+    "tokenizer_use_mistral_common",
+    "eot_tokens",
+    "special_tokens",
+    "fsdp_config",
+    *_ITS_OWN,
+)
 """Settings that belong to one model and change with it."""
+_TARGETS = ("lora_target_linear", "lora_target_modules", "lora_qkv_kernel")
+"""The same, of an adapter."""
+_LANGUAGE_MODEL = r"model.language_model.layers.*\.(up|down|gate|q|k|v|o)_proj"
+"""The linear layers of a model that sees pictures, without those of its image encoder."""
 
 
 def _options(plan: Plan, world: World) -> list[Option]:
@@ -55,6 +68,10 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
     settings = plan.preset.settings
     if answer == settings.get("base_model"):
         changes = {key: copy.deepcopy(settings.get(key)) for key in _FITTED}
+        if plan.get("adapter") and settings.get("adapter"):
+            changes |= {key: copy.deepcopy(settings.get(key)) for key in _TARGETS}
+        else:
+            changes |= _targets(plan, _facts(answer, world.models))
     else:
         changes = _fit(plan, _facts(answer, world.models))
     return plan.with_settings(base_model=answer, **changes)
@@ -73,12 +90,8 @@ def _check(answer: str, models: tuple[BaseModel, ...]) -> None:
 
 
 def _fit(plan: Plan, model: BaseModel | None) -> dict[str, Any]:
-    """What another model changes: its chat template, its padding token, the layer FSDP wraps."""
-    changes: dict[str, Any] = {"special_tokens": None}
-    if plan.get("chat_template"):
-        changes["chat_template"] = (model and model.chat_template) or "tokenizer_default"
-    if model and model.pad_token:
-        changes["special_tokens"] = {"pad_token": model.pad_token}
+    """What another model changes: its template and tokens, what LoRA and FSDP take hold of."""
+    changes = {**dict.fromkeys(_ITS_OWN), **_language(plan, model), **_targets(plan, model)}
     fsdp = plan.get("fsdp_config")
     if fsdp:
         fsdp = {key: fsdp[key] for key in fsdp if key != "transformer_layer_cls_to_wrap"}
@@ -88,7 +101,36 @@ def _fit(plan: Plan, model: BaseModel | None) -> dict[str, Any]:
     return changes
 
 
-def _explain(plan: Plan, answer: str) -> str:
+def _language(plan: Plan, model: BaseModel | None) -> dict[str, Any]:
+    """Its chat template where there are conversations, and its tokens."""
+    keys = ("chat_template", "tokenizer_use_mistral_common", "eot_tokens", "special_tokens")
+    changes: dict[str, Any] = dict.fromkeys(keys)
+    if model and model.mistral_common:
+        return changes | {"tokenizer_use_mistral_common": True}
+    if plan.get("chat_template") or plan.get("tokenizer_use_mistral_common"):
+        changes["chat_template"] = (model and model.chat_template) or "tokenizer_default"
+        if model and model.end_of_turn:
+            changes["eot_tokens"] = [model.end_of_turn]
+    if model and model.pad_token:
+        changes["special_tokens"] = {"pad_token": model.pad_token}
+    return changes
+
+
+def _targets(plan: Plan, model: BaseModel | None) -> dict[str, Any]:
+    """Where and how the adapter sits: names of layers are kept, a pattern fits one family only."""
+    if not plan.get("adapter"):
+        return {}
+    changes: dict[str, Any] = {}
+    if model:
+        changes["lora_qkv_kernel"] = None if model.lora_kernels else False
+    if model and model.vision:
+        changes |= {"lora_target_linear": None, "lora_target_modules": _LANGUAGE_MODEL}
+    elif isinstance(plan.get("lora_target_modules"), str):
+        changes |= {"lora_target_linear": True, "lora_target_modules": None}
+    return changes
+
+
+def _explain(plan: Plan, answer: str, world: World) -> str:
     model = _facts(answer, known_models())
     if model is None:
         return "The base model: a hub id (it is downloaded) or a folder on this machine."

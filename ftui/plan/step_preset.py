@@ -7,7 +7,6 @@ import dataclasses
 from ftui.errors import PresetError
 from ftui.plan.hardware import Hardware
 from ftui.plan.plan import Needs, Plan, Preset, start
-from ftui.plan.presets import find
 from ftui.plan.step import Option, Step, World
 
 
@@ -34,10 +33,24 @@ def _gpus(needs: Needs) -> str:
     return f"{count} with {needs.gpu_memory_gib:g} GiB{each}"
 
 
+def _size(preset: Preset) -> str:
+    """What it needs in a few letters: `no GPU`, `16 GiB`, `2 × 48 GiB`."""
+    if preset.text:
+        return "your config"
+    if not preset.needs.gpus:
+        return "no GPU"
+    count = f"{preset.needs.gpus} × " if preset.needs.gpus > 1 else ""
+    return f"{count}{preset.needs.gpu_memory_gib:g} GiB"
+
+
 def _options(plan: Plan, world: World) -> list[Option]:
     return [
         Option(
-            preset.name, preset.name, preset.title, warning=shortage(preset.needs, world.hardware)
+            preset.name,
+            preset.name,
+            _size(preset),
+            warning=shortage(preset.needs, world.hardware),
+            also=preset.title,
         )
         for preset in world.presets
     ]
@@ -53,10 +66,10 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
     raise PresetError(f"there is no preset {answer!r}")
 
 
-def _explain(plan: Plan, answer: str) -> str:
-    preset = plan.preset if answer == plan.preset.name else find(answer)
+def _explain(plan: Plan, answer: str, world: World) -> str:
+    preset = next(preset for preset in world.presets if preset.name == answer)
     needs = preset.needs.text or (_gpus(preset.needs) if preset.needs.gpus else "no GPU")
-    return f"For {preset.audience}. Needs {needs}."
+    return f"{preset.title}: for {preset.audience}. Needs {needs}."
 
 
 PRESET = Step(

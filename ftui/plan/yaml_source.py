@@ -6,7 +6,9 @@ False. https://pyyaml.org/wiki/PyYAMLDocumentation
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
 Path = tuple[str, ...]
 """Where a value sits: `("datasets", "0", "type")`."""
 
-
 _DEEPEST = 100
+_MOST = 200_000
+"""Values, those behind an alias counted each time. The largest published config has under 500."""
+_LONG = 100_000
+_TOO_DEEP = "this is nested too deeply"
+_TEXT = "tag:yaml.org,2002:str"
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class YamlProblem(Exception):
@@ -50,62 +57,183 @@ def read(text: str) -> Source:
 
     # libyaml's parser is eighty times as fast; not every build of PyYAML has it.
     loader_class: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    lines: dict[Path, int] = {}
-    duplicates: list[Path] = []
+    _check_characters(text)
     try:
-        _check_depth(text, loader_class)
-        loader = loader_class(text)
-        node = loader.get_single_node()
-        if node is None:
-            return Source(None, {}, ())
-        _note_lines(node, (), (), lines, duplicates)
-        data = loader.construct_document(node)
+        with _no_collector(len(text)):
+            _check_size(text, loader_class)
+            loader = loader_class(text)
+            node = loader.get_single_node()
+            return Source(None, {}, ()) if node is None else _source(node, loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise YamlProblem(error.problem or str(error), mark.line + 1 if mark else 1) from error
+        raise _problem(error, text) from error
     except yaml.reader.ReaderError as error:
         line = text.encode()[: error.position].count(b"\n") + 1
-        raise YamlProblem("there is a character that YAML does not allow", line) from error
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        # PyYAML's constructors let through whatever they stumble on: the date 2024-99-99 is a
-        # ValueError, `!!timestamp x` an AttributeError.
-        why = f": {error}" if isinstance(error, ValueError) else ""
-        raise YamlProblem(f"a value cannot be read{why}", 1) from error
-    return Source(data, lines, tuple(duplicates))
+        raise YamlProblem(_NO_CHARACTER, line) from error
 
 
-def _check_depth(text: str, loader_class: type[yaml.SafeLoader]) -> None:
-    """Refuse what is nested so deeply that the parser's recursion could crash the process."""
+_NO_CHARACTER = "there is a character that YAML does not allow"
+
+
+def _check_characters(text: str) -> None:
+    """Refuse half a surrogate pair, which no file can hold but a text in memory can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise YamlProblem(_NO_CHARACTER, text.count("\n", 0, error.start) + 1) from error
+
+
+@contextmanager
+def _no_collector(length: int) -> Iterator[None]:
+    """Reading a long text makes many objects and no garbage: looking for some doubles the time."""
+    pause = length > _LONG and gc.isenabled()
+    if pause:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pause:
+            gc.enable()
+
+
+def _source(node: yaml.Node, loader: yaml.SafeLoader) -> Source:
+    walk = _Walk(loader)
+    walk.note(node, ())
+    try:
+        data = loader.construct_document(node)
+    except _STUMBLES as error:
+        raise YamlProblem(_unreadable(error), _culprit(node, type(loader)(""))) from error
+    return Source(data, walk.lines, tuple(walk.duplicates))
+
+
+_STUMBLES = (ValueError, TypeError, LookupError, AttributeError)
+"""What PyYAML's constructors let through: the date 2024-99-99 is a ValueError, `!!timestamp x` an
+AttributeError."""
+
+
+def _unreadable(error: Exception) -> str:
+    return f"a value cannot be read{f': {error}' if isinstance(error, ValueError) else ''}"
+
+
+def _culprit(node: yaml.Node, loader: yaml.SafeLoader) -> int:
+    """The line of the value that cannot be read."""
     import yaml
 
-    depth = 0
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            loader.construct_object(node)
+        except _STUMBLES:
+            return node.start_mark.line + 1
+        return 0
+    parts = node.value if isinstance(node, yaml.SequenceNode) else sum(node.value, ())
+    return next((line for part in parts if (line := _culprit(part, loader))), 0) or 1
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str) -> YamlProblem:
+    """PyYAML's complaint in words for people."""
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return YamlProblem(error.problem or str(error), 1)
+    problem = error.problem or str(error)
+    rest = "\n".join(text.split("\n")[mark.line : mark.line + 1])[mark.column :]
+    if "another document" in problem:
+        problem = "a second document begins here; a config is one document"
+    elif "nesting depth" in problem:
+        problem = _TOO_DEEP
+    elif "unhashable key" in problem:
+        problem = "a key must be text, not a list or a mapping"
+    elif "tab character" in problem or ("start any token" in problem and rest[:1] == "\t"):
+        problem = "there is a tab; YAML is indented by spaces"
+    elif "start any token" in problem:
+        problem = f"a value cannot begin with {rest[:1]}; put it in quotes"
+    last = text.rstrip("\n").count("\n") + 1  # where something is missing, the mark is behind it
+    return YamlProblem(problem, min(mark.line + 1, last))
+
+
+def _check_size(text: str, loader_class: type[yaml.SafeLoader]) -> None:
+    """Refuse what is so deep that the parser's recursion could crash, or so much that it hangs."""
+    import yaml
+
+    depth = count = 0
     for event in yaml.parse(text, Loader=loader_class):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEEPEST:
-                mark = event.start_mark
-                raise YamlProblem("this is nested too deeply", mark.line + 1 if mark else 1)
-        elif isinstance(event, yaml.CollectionEndEvent):
+        if isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+            continue
+        count += 1
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        if depth > _DEEPEST or count > _MOST:
+            mark = event.start_mark
+            raise _too_much(depth, mark.line + 1 if mark else 1)
 
 
-def _note_lines(
-    node: yaml.Node, path: Path, above: tuple[int, ...], lines: dict[Path, int], twice: list[Path]
-) -> None:
-    """Walk the parse tree; `above` holds the ids of the nodes we are inside of."""
+def _too_much(depth: int, line: int) -> YamlProblem:
+    if depth > _DEEPEST:
+        return YamlProblem(_TOO_DEEP, line)
+    return YamlProblem(
+        f"more than {_MOST:,} values, with those of an alias (`*name`) counted at each use", line
+    )
+
+
+class _Walk:
+    """A walk through the parse tree that notes lines, as often through an alias as it is used."""
+
+    def __init__(self, loader: yaml.SafeLoader) -> None:
+        self.lines: dict[Path, int] = {}
+        self.duplicates: list[Path] = []
+        self._loader = loader
+        self._inside: set[int] = set()
+        self._count = 0
+
+    def note(self, node: yaml.Node, path: Path) -> None:
+        """Note what is inside a node. Raises YamlProblem when that has no end."""
+        self._count += 1
+        if isinstance(node.value, str):
+            return
+        line = node.start_mark.line + 1
+        if id(node) in self._inside:
+            raise YamlProblem("an anchor contains itself", line)
+        if len(self._inside) > _DEEPEST or self._count > _MOST:
+            raise _too_much(len(self._inside), line)
+        self._inside.add(id(node))
+        if _is_mapping(node):
+            self._mapping(node, path, merged=False)
+        else:
+            for index, item in enumerate(node.value):
+                inner = (*path, str(index))
+                self.lines[inner] = item.start_mark.line + 1
+                self.note(item, inner)
+        self._inside.discard(id(node))
+
+    def _mapping(self, node: yaml.Node, path: Path, *, merged: bool) -> None:
+        """Note a mapping's keys; `merged` ones come from a `<<` and give way to those there."""
+        merges: list[Any] = []
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                merges += [value] if _is_mapping(value) else value.value
+                continue
+            inner = (*path, self._name(key))
+            if inner in self.lines:
+                if merged:
+                    continue
+                self.duplicates.append(inner)
+            self.lines[inner] = key.start_mark.line + 1
+            self.note(value, inner)
+        for source in merges:
+            if _is_mapping(source) and id(source) not in self._inside:
+                self._inside.add(id(source))
+                self._mapping(source, path, merged=True)
+                self._inside.discard(id(source))
+
+    def _name(self, key: yaml.Node) -> str:
+        """A key as `str` of the data's key gives it: `on` is True, `0x10` is 16."""
+        if key.tag == _TEXT or not isinstance(key.value, str):
+            return str(key.value)
+        try:
+            return str(self._loader.construct_object(key))
+        except _STUMBLES as error:
+            raise YamlProblem(_unreadable(error), key.start_mark.line + 1) from error
+
+
+def _is_mapping(node: Any) -> bool:
     import yaml
 
-    if id(node) in above:
-        raise YamlProblem("an anchor contains itself", node.start_mark.line + 1)
-    above = (*above, id(node))
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _note_lines(item, (*path, str(index)), above, lines, twice)
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, str(key.value))
-            if inner in lines:
-                twice.append(inner)
-            lines[inner] = key.start_mark.line + 1
-            _note_lines(value, inner, above, lines, twice)
+    return isinstance(node, yaml.MappingNode)

@@ -94,6 +94,23 @@ def require(kind: Kind) -> Runtime:
     return found
 
 
+def axolotl_version(runtime: Runtime) -> str | None:
+    """The version of axolotl in a runtime, such as `0.19.0`; None when no file tells.
+
+    Read from the name of the folder where pip and uv note what they installed:
+    https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+    """
+    libraries = runtime.bin.parent.glob("lib*/python3*/*-packages/axolotl-*.dist-info")
+    versions = [
+        folder.name.removeprefix("axolotl-").removesuffix(".dist-info") for folder in libraries
+    ]
+    return max(versions, key=_numbers, default=None)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdigit()]
+
+
 def usable_python(python: Path, *, where: str, hint: str) -> Path:
     """`python` as an absolute path, links kept (they are what makes a venv a venv).
 

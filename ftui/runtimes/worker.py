@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from ftui.config.explain import explain
 from ftui.config.issue import Issue
 from ftui.errors import RuntimeMissing, TimedOut
 from ftui.plan.hardware import Gpu
@@ -27,6 +28,7 @@ START_LIMIT = 300.0
 ANSWER_LIMIT = 60.0
 """Seconds for one validation."""
 
+_ANY_GPU = Gpu("any", 80.0, "sm_90")
 _SCRIPT = Path(__file__).parent / "inside" / "axolotl_validator.py"
 _LONGEST_LINE = 16 * 2**20
 _OUR_PLUGINS = ("ftui_events.FtuiEvents",)  # copied into the run folder; not there to import yet
@@ -63,7 +65,7 @@ class Validator:
         """End the worker."""
         await self._end()
 
-    async def validate(self, config_text: str, gpus: Sequence[Gpu]) -> list[Issue]:
+    async def validate(self, config_text: str, gpus: Sequence[Gpu] | None) -> list[Issue]:
         """What axolotl says about a config that is to run on these GPUs; empty = nothing.
 
         Raises RuntimeMissing when the worker dies, TimedOut when it does not answer; the next
@@ -81,9 +83,10 @@ class Validator:
             except BaseException:
                 await self._end()  # half an answer may be on its way
                 raise
-        return [_issue(raw, source) for raw in answer]
+        return [issue_at(raw, source) for raw in answer["issues"]]
 
-    async def _ask(self, text: str, target: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def _ask(self, text: str, target: Mapping[str, Any], **more: bool) -> dict[str, Any]:
+        """The worker's answer to one request, which holds a list of `issues`."""
         if self._process is None:
             await self._start()
         assert self._process is not None
@@ -98,15 +101,15 @@ class Validator:
             "config": text,
             "capabilities": target,
             "ignore": _OUR_PLUGINS,
+            **more,
         }
         with contextlib.suppress(ConnectionError):  # the read below then tells why
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             await self._process.stdin.drain()
         answer = await self._line(answer_limit, "validate the config")
-        issues = answer.get("issues")
-        if answer.get("id") != self._number or not isinstance(issues, list):
+        if answer.get("id") != self._number or not isinstance(answer.get("issues"), list):
             raise self._failed("it answered something else than it was asked")
-        return issues
+        return answer
 
     async def _line(self, limit: float, task: str) -> dict[str, Any]:
         """The worker's next line, within `limit` seconds."""
@@ -181,13 +184,15 @@ class Validator:
         )
 
 
-def capabilities(gpus: Sequence[Gpu]) -> dict[str, Any]:
+def capabilities(gpus: Sequence[Gpu] | None) -> dict[str, Any]:
     """What axolotl's validator wants to know about the target, from its weakest GPU.
 
     Thresholds as in axolotl 0.19 and transformers 5.16: bf16 and tf32 from Ampere (8.0), fp8 from
     Hopper (9.0). Without a GPU, or with one whose driver does not tell, axolotl itself passes no
-    capability and all False.
+    capability and all False. None (nobody knows which GPU it will be) is taken for a Hopper.
     """
+    if gpus is None:
+        gpus = (_ANY_GPU,)
     digits = [gpu.compute_capability.removeprefix("sm_") for gpu in gpus]
     weakest = min((int(text) if text.isdigit() else 0 for text in digits), default=0)
     return {
@@ -199,8 +204,9 @@ def capabilities(gpus: Sequence[Gpu]) -> dict[str, Any]:
     }
 
 
-def _issue(raw: Mapping[str, Any], source: Source) -> Issue:
+def issue_at(raw: Mapping[str, Any], source: Source) -> Issue:
+    """One of the worker's issues in plain words, with its line in the config."""
     path = tuple(str(step) for step in raw["path"])
     line = source.line(path) if path and path[:1] in source.lines else 0
     severity: Literal["error", "warning"] = "error" if raw["severity"] == "error" else "warning"
-    return Issue(severity, ".".join(path), line, raw["message"])
+    return explain(Issue(severity, ".".join(path), line, raw["message"]))

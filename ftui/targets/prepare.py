@@ -11,7 +11,7 @@ from typing import Any
 from ftui import axolotl_plugin
 from ftui.config.build import build
 from ftui.config.needs import needs
-from ftui.config.render import render
+from ftui.config.text import config_text as text_of
 from ftui.errors import ConfigError, TargetUnavailable
 from ftui.plan.plan import Plan
 from ftui.runs import store
@@ -39,7 +39,7 @@ def prepare(plan: Plan, target: Target, config_text: str | None = None) -> Run:
         draft = Run(run.folder.with_name(f".{run.name}"))
         made.append(draft.folder)
         draft.folder.mkdir()
-        draft.config_file.write_text(config_text or render(config), encoding="utf-8")
+        draft.config_file.write_text(config_text or text_of(plan), encoding="utf-8")
         _write_script(draft, script.render(target.command(plan), config, plan.gpus, hardware))
         shutil.copyfile(Path(axolotl_plugin.__path__[0]) / _PLUGIN, draft.folder / _PLUGIN)
         store.write_record(draft, _record(run.name, plan, target, config))

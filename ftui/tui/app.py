@@ -27,6 +27,7 @@ from ftui.runs.model import Run
 from ftui.tui import theme
 from ftui.tui.background import in_background, join_all
 from ftui.tui.checker import Checker
+from ftui.tui.draft import Draft
 from ftui.tui.services import Services
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class FtuiApp(App[ExitCode]):
         self.opening = opening
         self.services = services or Services()
         self.checker = Checker(self.services.validator)
+        self.draft = Draft()
         self.ending = ExitCode.OK
         """The exit code when there is no run to speak of."""
         self._watched: Run | None = None
@@ -111,6 +113,8 @@ class FtuiApp(App[ExitCode]):
         self._small = False
         self.edited_config: tuple[Plan, str] | None = None
         """The config as edited by hand, and the plan that it was made from."""
+        self.saved_text: str | None = None
+        """What the person's own file holds since it was last saved from here."""
         self.glyphs: Glyphs = glyphs
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
@@ -213,6 +217,7 @@ class FtuiApp(App[ExitCode]):
 
     async def on_unmount(self) -> None:
         """End what belongs to the app."""
+        self.draft.close()
         await self.checker.close()
 
     async def action_quit(self) -> None:

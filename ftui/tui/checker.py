@@ -30,7 +30,7 @@ class Checker:
             self._opening.add_done_callback(_seen)
         return self._opening
 
-    async def check(self, config_text: str, gpus: Sequence[Gpu]) -> list[Issue]:
+    async def check(self, config_text: str, gpus: Sequence[Gpu] | None) -> list[Issue]:
         """axolotl's issues with a config. Raises RuntimeMissing when there is no axolotl.
 
         A check that is no longer wanted still ends: cut off, it would cost a new worker.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,7 +39,7 @@ class Facts:
 class ConfigChecker(Protocol):
     """A warm axolotl that judges configs."""
 
-    async def validate(self, config_text: str, gpus: Sequence[Gpu]) -> list[Issue]:
+    async def validate(self, config_text: str, gpus: Sequence[Gpu] | None) -> list[Issue]:
         """Everything that axolotl has against a config that is to run on these GPUs."""
         ...
 
@@ -50,14 +51,13 @@ def _survey() -> World:
 
 
 def _facts(plan: Plan) -> Facts:
-    from ftui.config.build import build
-    from ftui.config.render import render
+    from ftui.config.text import config_text
     from ftui.targets import get
 
     target = get(plan.target)
     hardware = target.hardware()
     return Facts(
-        config=render(build(plan)),
+        config=config_text(plan),
         command=target.command(plan),
         problems=target.problems(plan),
         place=target.title,
@@ -65,11 +65,16 @@ def _facts(plan: Plan) -> Facts:
     )
 
 
-def _lint(config_text: str) -> list[Issue]:
-    from ftui.config.lint import check
-    from ftui.config.needs import needs
+def _lint(config_text: str, gpus: Sequence[Gpu] | None) -> list[Issue]:
+    from ftui.targets.judge import judge
 
-    return [*check(config_text), *needs(config_text)]
+    return judge(config_text, gpus)
+
+
+def _mend(config_text: str, gpus: Sequence[Gpu] | None) -> str:
+    from ftui.targets.judge import mend
+
+    return mend(config_text, gpus)
 
 
 def _validator() -> AbstractAsyncContextManager[ConfigChecker]:
@@ -78,10 +83,16 @@ def _validator() -> AbstractAsyncContextManager[ConfigChecker]:
     return Validator()
 
 
-def _edit(app: App[Any], text: str) -> str:
+def _edit(app: App[Any], path: Path) -> None:
     from ftui.tui.editor import edit
 
-    return edit(app, text)
+    edit(app, path)
+
+
+def _save(plan: Plan, shown: str, known: str) -> str:
+    from ftui.config.text import save
+
+    return save(plan, shown, known)
 
 
 def _missing() -> dict[Kind, float]:
@@ -123,12 +134,17 @@ class Services:
     """What can be chosen on this machine."""
     facts: Callable[[Plan], Facts] = _facts
     """What a plan comes to. Raises UsageError."""
-    lint: Callable[[str], list[Issue]] = _lint
-    """What the schema and ftui itself have against a config."""
+    lint: Callable[[str, Sequence[Gpu] | None], list[Issue]] = _lint
+    """What ftui has against a config that is to run on these GPUs; None = the target lacks them."""
+    mend: Callable[[str, Sequence[Gpu] | None], str] = _mend
+    """The config with everything written anew for which there is one way to write it."""
     validator: Callable[[], AbstractAsyncContextManager[ConfigChecker]] = _validator
     """axolotl's own opinion. Entering it raises RuntimeMissing when there is no axolotl."""
-    edit: Callable[[App[Any], str], str] = _edit
-    """The person's editor. Raises FtuiError."""
+    edit: Callable[[App[Any], Path], None] = _edit
+    """The person's editor on a file; it may go on beside the app. Raises FtuiError."""
+    save: Callable[[Plan, str, str], str] = _save
+    """Writes the config back into the person's own file, whose text is known; the text that it
+    holds then. Raises ConfigError."""
     missing: Callable[[], dict[Kind, float]] = _missing
     """The runtimes to make before a run can be trained and talked with, and their GiB of disk."""
     install: Callable[[Kind, Callable[[Progress], None], Event], None] = _install

@@ -17,9 +17,16 @@ from ftui.runtimes.process import quiet_environment
 
 def unpack(version: str, folder: Path) -> Path:
     """A folder for PYTHONPATH that holds axolotl `version`, from the package index."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     # Newer versions name a Python that is newer than the runtime's; their schema imports in both.
-    command += ["--python-version", "3.12", "--only-binary=:all:", f"axolotl=={version}"]
+    command += [
+        "--dest",
+        str(folder),
+        "--python-version",
+        "3.12",
+        "--only-binary=:all:",
+        f"axolotl=={version}",
+    ]
     subprocess.run(command, check=True, timeout=300)
     [wheel] = folder.glob("axolotl-*.whl")
     unpacked = folder / "axolotl"

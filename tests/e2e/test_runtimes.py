@@ -97,9 +97,9 @@ async def test_axolotl_accepts_a_good_config(validator: Validator) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "path", "line", "words"),
     [
-        ("sequence_len: 256", "sequence_len: many", "sequence_len", 14, "valid integer"),
+        ("sequence_len: 256", "sequence_len: many", "sequence_len", 14, "whole number"),
         ("adapter: lora", "adapter: qlora", "adapter", 6, "load_in_4bit"),
-        ("ds_type: json", "ds_type: [3]", "datasets.0.ds_type", 4, "valid string"),
+        ("ds_type: json", "ds_type: [3]", "datasets.0.ds_type", 4, "should be text"),
         ("type: alpaca", "type: sharegpt", "datasets", 2, "chat_template"),
         ("learning_rate: 0.001\n", "", "learning_rate", 0, "required"),
         ("max_steps: 20", "max_packed_sequence_len: 3", "max_packed_sequence_len", 17, "no longer"),

@@ -13,7 +13,9 @@ FOLDER = Path(schema.__file__).parent
 
 
 @pytest.mark.parametrize("version", schema.VERSIONS)
-def test_the_schema_is_the_real_packages_own(version: str, tmp_path: Path) -> None:
-    made = run_over(unpack(version, tmp_path), FOLDER / "make_schema.py")
-    shipped = (FOLDER / f"axolotl-{version}.json").read_text(encoding="utf-8")
-    assert made == shipped, "run make_schema.py with that axolotl and look at the difference"
+def test_schema_and_names_are_the_real_packages_own(version: str, tmp_path: Path) -> None:
+    wheel = unpack(version, tmp_path)
+    for script, shipped in (("make_schema.py", "axolotl"), ("make_names.py", "names")):
+        made = run_over(wheel, FOLDER / script)
+        text = (FOLDER / f"{shipped}-{version}.json").read_text(encoding="utf-8")
+        assert made == text, f"run {script} with that axolotl and look at the difference"

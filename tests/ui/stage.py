@@ -12,9 +12,8 @@ from typing import Any
 from textual.app import App
 from textual.screen import Screen
 
-from ftui.config.build import build
 from ftui.config.issue import Issue
-from ftui.config.render import render
+from ftui.config.text import config_text
 from ftui.paths import user_presets_dir
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.models import known_models
@@ -70,7 +69,7 @@ axolotl:
 class QuietValidator:
     """An axolotl that has nothing against any config."""
 
-    async def validate(self, config_text: str, gpus: Sequence[Gpu]) -> list[Issue]:
+    async def validate(self, config_text: str, gpus: Sequence[Gpu] | None) -> list[Issue]:
         return []
 
 
@@ -94,14 +93,14 @@ def preset(name: str) -> Preset:
     return load(path)
 
 
-def no_editor(app: App[Any], text: str) -> str:
+def no_editor(app: App[Any], path: Path) -> None:
     raise AssertionError("this test opens no editor")
 
 
 def facts(plan: Plan) -> Facts:
     """The real config of the plan on the stage's machine."""
     return Facts(
-        config=render(build(plan)),
+        config=config_text(plan),
         command=("python", "-m", "axolotl.cli.train", "config.yml"),
         problems=[Problem("needs a GPU", "try another preset")] if plan.gpus else [],
         place="This machine",

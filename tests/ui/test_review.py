@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from ftui.config.issue import Issue
 from ftui.errors import ExitCode, RuntimeMissing, UsageError
 from ftui.plan.hardware import Gpu
+from ftui.plan.own_config import open_config
 from ftui.plan.steps import begin
 from ftui.tui.app import Launch, Wizard
 from ftui.tui.screens.review import ReviewScreen
@@ -36,7 +37,7 @@ async def review(
 
 
 def editor(change: tuple[str, str]) -> Any:
-    return lambda app, text: text.replace(*change)
+    return lambda app, path: path.write_text(path.read_text().replace(*change))
 
 
 async def test_the_review_at_each_size(tmp_path: Path, size: tuple[int, int]) -> None:
@@ -92,7 +93,8 @@ async def test_edits_survive_going_back_to_the_questions(tmp_path: Path) -> None
 
 
 async def test_an_editor_that_fails_changes_nothing(tmp_path: Path) -> None:
-    def broken(app: Any, text: str) -> str:
+    def broken(app: Any, path: Path) -> None:
+        path.write_text("half: written\n")
         raise UsageError("there is no editor", hint="set EDITOR")
 
     async with review(Stage(tmp_path), edit=broken) as pilot:
@@ -188,3 +190,95 @@ async def test_yes_to_what_cannot_run_stays_and_says_why(tmp_path: Path) -> None
         assert isinstance(app.screen, ReviewScreen)
         await pilot.press("escape")
     assert app.return_value is ExitCode.UNAVAILABLE
+
+
+CONFIG = """\
+# Ours.  Ask Ana.
+base_model:   Qwen/Qwen3-0.6B   # small
+datasets: [{path: acme/questions, type: chat_template}]
+chat_template: qwen3
+adapter: lora
+lora_r: 16
+lora_alpha: 32
+lora_target_linear: true
+sequence_len: 512
+learning_rate: 0.0002
+"""
+
+
+@contextlib.asynccontextmanager
+async def own_config(
+    tmp_path: Path, size: tuple[int, int] = (120, 40), **replaced: Any
+) -> AsyncIterator[tuple[Pilot[Any], Path]]:
+    """The review of a person's own file."""
+    file = tmp_path / "bot.yml"
+    file.write_text(CONFIG)
+    plan = begin(open_config(file), MACHINE)
+    app = StageApp(Wizard(plan), Stage(tmp_path).services(**replaced))
+    async with app.run_test(size=size) as pilot:
+        await shows(pilot, "What do you want to start from?", "bot")
+        app.open_review(plan)
+        await shows(pilot, "ftui · review", "# Ours.  Ask Ana.")
+        yield pilot, file
+
+
+async def test_an_own_config_keeps_its_looks_and_is_saved_into_its_file(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    change = ("lora_r: 16", "lora_r: 24  # mine")
+    async with own_config(tmp_path, size, edit=editor(change)) as (pilot, file):
+        await shows(pilot, "base_model:   Qwen/Qwen3-0.6B   # small", "s save")
+        await pilot.press("e")
+        await shows(pilot, "lora_r: 24  # mine")
+        await pilot.press("s")
+        await shows(pilot, "✓ saved", "bot.yml")
+        assert file.read_text() == CONFIG.replace(*change), "not a byte more"
+        await pilot.press("e", "s")
+        await shows(pilot, "✓ saved")
+
+
+async def test_a_file_changed_by_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    async with own_config(tmp_path) as (pilot, file):
+        file.write_text("other: 1\n")
+        await pilot.press("s")
+        await shows(pilot, "not saved: the file was changed", "→ open it again")
+        assert file.read_text() == "other: 1\n"
+
+
+async def test_f_writes_what_is_out_of_date_as_it_is_written_today(tmp_path: Path) -> None:
+    change = ("lora_r: 16", "lora_r: 16\nevaluation_strategy: epoch  # mine\nval_set_size: 0.1")
+    async with review(Stage(tmp_path), edit=editor(change)) as pilot:
+        text = await shows(pilot, "✓ no errors")
+        assert "f fix" not in text.splitlines()[-1], "there is nothing to fix"
+        await pilot.press("e")
+        await shows(pilot, "✗ 1 error", "evaluation_strategy", "f fix")
+        await pilot.press("f")
+        await shows(pilot, "eval_strategy: epoch  # mine", "✓ no errors", "✓ fixed")
+
+
+async def test_a_preset_has_no_file_to_save_into(tmp_path: Path) -> None:
+    async with review(Stage(tmp_path)) as pilot:
+        text = await shows(pilot, "✓ no errors")
+        assert "save" not in text.splitlines()[-1]
+
+
+async def test_the_report_follows_every_save_of_an_editor_that_stays_open(tmp_path: Path) -> None:
+    opened: list[Path] = []
+    async with review(Stage(tmp_path), edit=lambda app, path: opened.append(path)) as pilot:
+        await pilot.press("e")
+        await until(pilot, lambda: bool(opened))
+        [path] = opened
+        good = path.read_text()
+        await shows(pilot, "✓ no errors")
+        path.write_text(good.replace("lora_dropout:", "lora_dropuot:"))
+        await shows(pilot, "✗ 1 error", "did you mean lora_dropout?")
+        path.write_text("a: [1\n")
+        await shows(pilot, "this is not YAML")
+        path.write_bytes(b"\xff\xfe")
+        await shows(pilot, "✗ what was saved is not UTF-8 text")
+        path.unlink()  # as an editor does that saves by replacing the file
+        path.write_text(good + "seed: 7\n")
+        await shows(pilot, "✓ no errors", "config.yml (edited)")
+        await pilot.press("w")
+        await shows(pilot, "✓ written, nothing started")
+    assert not path.exists(), "the draft goes with the app"

@@ -1,4 +1,4 @@
-"""No misspelt, misplaced or mistyped setting passes in silence."""
+"""The linter as a whole: any text gets an answer, in the order of its lines."""
 
 from __future__ import annotations
 
@@ -10,121 +10,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftui.config.issue import Issue
 from ftui.config.lint import check
-from ftui.config.schema import load
+from ftui.config.schema import VERSIONS, known, load
 
 GOOD = "base_model: some/model\nlearning_rate: 0.0002\n"
-
-
-def only(text: str) -> Issue:
-    [issue] = check(GOOD + text)
-    assert issue.severity == "error"
-    return issue
-
-
-@pytest.mark.parametrize(
-    ("text", "path", "line", "hint"),
-    [
-        ("micro_batch_sise: 1\n", "micro_batch_sise", 3, "did you mean micro_batch_size?"),
-        ("lora_rank: 8\n", "lora_rank", 3, "did you mean lora_r?"),
-        (
-            "datasets:\n  - path: a\n    tpye: alpaca\n",
-            "datasets.0.tpye",
-            5,
-            "did you mean type?",
-        ),
-        (
-            "datasets:\n  - path: a\n    type: {feild_input: x}\n",
-            "datasets.0.type.feild_input",
-            5,
-            "did you mean field_input?",
-        ),
-        (
-            "fsdp_config:\n  offload_param: true\n",
-            "fsdp_config.offload_param",
-            4,
-            "did you mean offload_params?",
-        ),
-        (
-            "special_tokens: {pad_tokn: x}\n",
-            "special_tokens.pad_tokn",
-            3,
-            "did you mean pad_token?",
-        ),
-        (
-            "liger_rope: true\n",
-            "liger_rope",
-            3,
-            "it counts only with `plugins: [axolotl.integrations.liger.LigerPlugin]`",
-        ),
-        ("qqqqqqqqqqq: 1\n", "qqqqqqqqqqq", 3, ""),
-        ("3: 1\n", "3", 3, ""),
-    ],
-)
-def test_an_unknown_key_is_told_with_the_nearest_one(
-    text: str, path: str, line: int, hint: str
-) -> None:
-    issue = only(text)
-    assert (issue.path, issue.line, issue.hint) == (path, line, hint)
-    assert "does not know" in issue.message
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("lora_r: two\n", "should be a whole number, not 'two'"),
-        ("lora_r: 2.5\n", "should be a whole number, not 2.5"),
-        ("lora_dropout: lots\n", "should be a number, not 'lots'"),
-        ("load_in_4bit: maybe\n", "should be true or false, not 'maybe'"),
-        ("load_in_4bit: 2\n", "should be true or false, not 2"),
-        ("optimizer: 3\n", "should be text"),
-        ("datasets: a.jsonl\n", "should be a list, not 'a.jsonl'"),
-        ("datasets: [a.jsonl]\n", "should be a mapping, not 'a.jsonl'"),
-        ("fsdp_config: [x]\n", "should be a mapping, not a list"),
-        ("rl: dpoo\n", "should be one of dpo, "),
-        ("adapter: [lora]\n", "should be text, not a list"),
-        ("gradient_checkpointing: unsloth\n", "should be one of offload, "),
-    ],
-)
-def test_a_wrong_type_is_told_in_plain_words(text: str, message: str) -> None:
-    assert message in only(text).message
-
-
-def test_a_misspelt_choice_gets_the_nearest_one() -> None:
-    assert only("chat_template: lama3\n").hint == "did you mean llama3?"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "lora_r: '8'\n",
-        "lora_r: 8.0\n",
-        "lora_r:\n",
-        "weight_decay: 1e-4\n",
-        "load_in_4bit: 'yes'\n",
-        "load_in_4bit: 1\n",
-        "bf16: auto\n",
-        "deepspeed: {zero_optimization: {stage: 3}}\n",
-        "chat_template: tokenizer_default_fallback_chatml\n",
-        "lora_target_modules: 'q_proj|v_proj'\n",
-        "model_type: x\ntokenizer_type: y\n",
-        "type_of_model: x\n",
-        "plugins: [axolotl.integrations.liger.LigerPlugin]\nliger_rope: true\n",
-        "datasets: [{path: a, type: {field_instruction: q, format: '{instruction}'}}]\n",
-    ],
-)
-def test_what_axolotl_takes_is_taken(text: str) -> None:
-    assert check(GOOD + text) == []
-
-
-def test_what_axolotl_must_have_is_missed() -> None:
-    assert [issue.path for issue in check("lora_r: 8\n")] == ["base_model", "learning_rate"]
+DATA = "datasets: [{path: a/b, type: alpaca}]\nsequence_len: 512\n"
 
 
 def test_a_key_given_twice_is_told_at_the_second() -> None:
-    issue = only("lora_r: 8\nlora_r: 16\n")
-    assert (issue.path, issue.line) == ("lora_r", 4)
+    [issue] = check(GOOD + "seed: 8\nseed: 16\n" + DATA)
+    assert (issue.path, issue.line) == ("seed", 4)
     assert "twice" in issue.message
 
 
@@ -151,7 +46,7 @@ def test_what_is_no_config_is_one_issue_with_its_line(text: str, line: int) -> N
 
 
 def test_issues_come_in_the_order_of_their_lines() -> None:
-    text = "zzz: 1\nlora_r: x\nlearning_rate: 1\nbase_model: m\nyyy: 1\n"
+    text = "zzz: 1\nseed: x\nlearning_rate: 0.1\nbase_model: m\nyyy: 1\n" + DATA
     assert [issue.line for issue in check(text)] == [1, 2, 5]
 
 
@@ -166,17 +61,38 @@ def test_any_text_gets_an_answer(text: str) -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     ),
     st.sampled_from(sorted(load()["properties"])),
+    st.sampled_from(VERSIONS),
 )
-def test_any_value_of_any_key_gets_an_answer_at_that_key(value: Any, key: str) -> None:
-    config = {"base_model": "m", "learning_rate": 1, key: value}
-    text = yaml.safe_dump(config)
-    for issue in check(text):
-        assert issue.path.partition(".")[0] == key or key in ("base_model", "learning_rate")
+def test_any_value_of_any_key_gets_an_answer(value: Any, key: str, version: str) -> None:
+    text = yaml.safe_dump({"base_model": "m", "learning_rate": 1, key: value})
+    for issue in check(text, axolotl=version, gpus=(), folder=None):
         assert 1 <= issue.line <= text.count("\n") + 1
+        assert issue.message
 
 
-def test_the_schema_is_one_document_that_refers_only_to_itself() -> None:
-    schema = load()
+@pytest.mark.parametrize(
+    ("version", "judged_by"),
+    [
+        ("0.19.0", "0.19.0"),
+        ("0.19.2", "0.19.0"),
+        ("0.20.1", "0.19.0"),
+        ("0.21.0", "0.21.0"),
+        ("0.22.0.dev0", "0.21.0"),
+        ("1.0", "0.21.0"),
+        ("0.9.2", "0.19.0"),
+        (None, "0.21.0"),
+        ("main", "0.21.0"),
+    ],
+)
+def test_a_config_is_judged_by_the_newest_schema_that_is_not_newer(
+    version: str | None, judged_by: str
+) -> None:
+    assert known(version) == judged_by
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_schema_is_one_document_that_refers_only_to_itself(version: str) -> None:
+    schema = load(version)
     text = json.dumps(schema)
     for name in {part.split('"')[0] for part in text.split("#/$defs/")[1:]}:
         assert name in schema["$defs"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
+from ftui import paths
 from ftui.errors import ExitCode, PresetError
-from ftui.plan.models import known_models
+from ftui.plan.models import BaseModel, known_models
+from ftui.plan.plan import Preset
 from ftui.plan.presets import catalogue, find, load
 
 GOOD = """\
@@ -39,7 +43,9 @@ def _broken(own: Path, text: str) -> PresetError:
 def test_ships_the_presets_of_the_promise(own: Path) -> None:
     names = [preset.name for preset in catalogue().presets]
     assert names[:2] == ["nano-sql-lora", "nano-sql-qlora"]  # what needs least comes first
+    assert len(names) >= 40
     assert set(names) >= {
+        "nano-sql-full",
         "smollm2-135m-lora",
         "qwen3-0.6b-lora",
         "llama3-8b-lora",
@@ -133,7 +139,96 @@ def test_names_are_safe(own: Path) -> None:
     assert "not a name" in error.what
 
 
-def test_every_preset_starts_from_a_model_we_have_facts_of(own: Path) -> None:
-    known = {model.id for model in known_models()}
-    for preset in catalogue().presets:
-        assert preset.settings["base_model"] in known, preset.name
+BUILT_IN = tuple(load(path) for path in sorted(paths.builtin_presets_dir().glob("*.yml")))
+MODELS = {model.id: model for model in known_models()}
+
+
+def _model(preset: Preset) -> BaseModel:
+    return MODELS[preset.settings["base_model"]]
+
+
+@pytest.fixture(params=BUILT_IN, ids=lambda preset: preset.name)
+def built_in(request: pytest.FixtureRequest) -> Preset:
+    preset: Preset = request.param
+    return preset
+
+
+def test_families_ways_and_lessons_are_all_there() -> None:
+    settings = [preset.settings for preset in BUILT_IN]
+    families = {_model(preset).decoder_layer for preset in BUILT_IN}
+    assert families >= {
+        "LlamaDecoderLayer",
+        "MistralDecoderLayer",
+        "Ministral3DecoderLayer",
+        "Qwen3DecoderLayer",
+        "Qwen3_5DecoderLayer",
+        "Gemma3DecoderLayer",
+        "Phi3DecoderLayer",
+        "GptOssDecoderLayer",
+        "GraniteDecoderLayer",
+        "Olmo2DecoderLayer",
+    }
+    assert {each.get("adapter") for each in settings} == {"lora", "qlora", None}
+    assert {each["rl"] for each in settings if "rl" in each} == {"dpo", "orpo", "kto"}
+    assert any(each["datasets"][0].get("type") == "completion" for each in settings)
+    assert any("fsdp_config" in each for each in settings)
+    used = {each["deepspeed"] for each in settings if "deepspeed" in each}
+    assert used == {"builtin:deepspeed/zero2.json", "builtin:deepspeed/zero3.json"}
+
+
+def test_each_says_for_whom_what_it_needs_and_where_its_numbers_come_from(
+    built_in: Preset,
+) -> None:
+    assert built_in.audience
+    assert built_in.source
+    if built_in.needs.gpus:
+        assert re.search(r"GPUs? with \d+ GiB", built_in.needs.text)
+        assert f"{built_in.needs.gpu_memory_gib:g} GiB" in built_in.needs.text
+    if "builtin:" not in built_in.settings["base_model"]:
+        assert "GB of disk" in built_in.needs.text
+
+
+def test_each_says_whether_its_memory_was_measured_or_estimated(built_in: Preset) -> None:
+    text = built_in.path.read_text(encoding="utf-8")
+    if built_in.needs.gpus:
+        assert "estimated" in text or "measured" in text
+
+
+def test_each_fits_its_base_model(built_in: Preset) -> None:
+    settings, model = built_in.settings, _model(built_in)
+    assert settings.get("tokenizer_use_mistral_common", False) == model.mistral_common
+    if "chat_template" in settings:
+        assert settings["chat_template"] == model.chat_template
+        assert settings.get("eot_tokens", [""]) == [model.end_of_turn]
+    if model.pad_token and settings["datasets"][0].get("type") != "completion":
+        assert settings["special_tokens"]["pad_token"] == model.pad_token
+    if "fsdp_config" in settings:
+        assert settings["fsdp_config"]["transformer_layer_cls_to_wrap"] == model.decoder_layer
+    if settings.get("adapter"):
+        assert settings.get("lora_qkv_kernel", True) == model.lora_kernels
+
+
+def test_an_adapter_leaves_the_image_encoder_alone(built_in: Preset) -> None:
+    if _model(built_in).vision is None:
+        return
+    pattern = re.compile(built_in.settings["lora_target_modules"])
+    assert pattern.fullmatch("model.language_model.layers.11.self_attn.q_proj")
+    assert pattern.fullmatch("model.language_model.layers.0.mlp.down_proj")
+    assert not pattern.fullmatch("model.vision_tower.encoder.layers.3.self_attn.q_proj")
+    assert not pattern.fullmatch("model.visual.blocks.3.mlp.down_proj")
+    assert "lora_target_linear" not in built_in.settings
+
+
+def test_several_gpus_are_asked_for_exactly_where_the_weights_are_shared_out(
+    built_in: Preset,
+) -> None:
+    shared = "fsdp_config" in built_in.settings or "deepspeed" in built_in.settings
+    assert (built_in.needs.gpus > 1) == shared
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_the_deepspeed_files_are_what_their_names_say(stage: int) -> None:
+    path = paths.builtin_presets_dir() / "deepspeed" / f"zero{stage}.json"
+    settings = json.loads(path.read_text())
+    assert settings["zero_optimization"]["stage"] == stage
+    assert settings["train_micro_batch_size_per_gpu"] == "auto"  # axolotl's config decides

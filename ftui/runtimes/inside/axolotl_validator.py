@@ -2,18 +2,28 @@
 
 In:  {"id": 1, "config": "base_model: ...", "capabilities": {...}, "ignore": ["a.Plugin"]}
 Out: {"ready": "0.19.0"} once, then {"id": 1, "issues": [{"severity", "path", "message"}]}
+With "unknown": true in the request, also "unknown": the paths of all keys that axolotl ignores.
 
 Stands alone: no ftui import. Ends when stdin closes. `path` is a list of keys and indexes.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
 import re
 import sys
+import typing
+from collections.abc import Iterator
 from typing import Any
+
+# What a launcher or a trainer sets for its own process must not decide what a config is worth.
+FOREIGN = ("ACCELERATE_", "AXOLOTL_", "FSDP_", "LIGER_", "LOCAL_RANK", "RANK", "WORLD_SIZE")
+KEPT = ("AXOLOTL_DO_NOT_TRACK",)
+for variable in [name for name in os.environ if name.startswith(FOREIGN) and name not in KEPT]:
+    del os.environ[variable]
 
 # Whatever axolotl and its libraries print must not end up between our lines.
 PROTOCOL = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -28,7 +38,7 @@ from axolotl.utils.config import prepare_plugins, validate_config  # noqa: E402
 from axolotl.utils.dict import DictDefault  # noqa: E402
 from axolotl.utils.logging import MultiProcessAdapter  # noqa: E402
 from axolotl.utils.schemas import datasets as dataset_schemas  # noqa: E402
-from pydantic import ValidationError  # noqa: E402
+from pydantic import BaseModel, ValidationError  # noqa: E402
 
 Issue = dict[str, Any]
 Place = list[Any]
@@ -45,8 +55,12 @@ COMPLAINTS = (
     TypeError,
     ValueError,
 )
-WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What axolotl says in so many words; deprecated keys raise the warning itself.
+SPOKEN = (ValueError, DeprecationWarning, NotImplementedError, ImportError)
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 PLUGIN_FAILED = "Failed to load plugin: "
+DATASETS = {"dpo": "DPODataset", "ipo": "DPODataset", "simpo": "DPODataset", "kto": "KTODataset"}
+"""The model of a dataset by `rl`; any other is an SFTDataset."""
 
 
 class Records(logging.Handler):
@@ -70,23 +84,25 @@ logging.getLogger("axolotl").addHandler(RECORDS)
 def validate(text: str, capabilities: dict[str, Any], ignore: list[str]) -> list[Issue]:
     """Every issue axolotl has with a config, errors first."""
     raw = yaml.safe_load(text)
-    given = {**raw, "plugins": [name for name in raw.get("plugins") or [] if name not in ignore]}
-    if not given["plugins"]:
-        del given["plugins"]
+    given = dict(raw)
+    if isinstance(raw.get("plugins"), list):
+        given["plugins"] = [name for name in raw["plugins"] if name not in ignore]
+    if not given.get("plugins"):
+        given.pop("plugins", None)
     forget()
     environment = dict(os.environ)
     config = DictDefault(given)
     try:
-        prepare_plugins(config)
-        validate_config(
-            config,
-            capabilities=capabilities,
-            env_capabilities={"torch_version": torch.__version__.split("+")[0]},
-        )
-        issues = []
+        issues = from_plugins(config, raw)
+        if not issues:
+            validate_config(
+                config,
+                capabilities=capabilities,
+                env_capabilities={"torch_version": torch.__version__.split("+")[0]},
+            )
     except ValidationError as error:
         issues = from_validation(error, raw)
-    except (ValueError, DeprecationWarning) as error:  # deprecated keys raise the warning itself
+    except SPOKEN as error:
         issues = [issue("error", guess(str(error), raw), str(error) or type(error).__name__)]
     except COMPLAINTS as error:
         words = f"axolotl cannot read this config, some value has the wrong shape: {error}"
@@ -95,6 +111,21 @@ def validate(text: str, capabilities: dict[str, Any], ignore: list[str]) -> list
         os.environ.clear()
         os.environ.update(environment)
     return issues + from_log(raw)
+
+
+def from_plugins(config: DictDefault, raw: dict[str, Any]) -> list[Issue]:
+    """Load the plugins that are listed; what hinders that is one issue."""
+    try:
+        prepare_plugins(config)
+    except COMPLAINTS as error:
+        listed = raw.get("plugins")
+        names = listed if isinstance(listed, list) else []
+        loaded = PluginManager.get_instance().plugins
+        failed = next((index for index, name in enumerate(names) if name not in loaded), None)
+        path: Place = ["plugins"] if failed is None else ["plugins", failed]
+        name = listed if failed is None else names[failed]
+        return [issue("error", path, f"axolotl cannot import the plugin {name}: {error}")]
+    return []
 
 
 def forget() -> None:
@@ -151,16 +182,101 @@ def place(steps: Place, raw: Any) -> Place:
 
 
 def guess(message: str, raw: dict[str, Any]) -> Place:
-    """The key a message talks about: one of the config, or whose value it names, or any real."""
-    words = WORD.findall(message)
-    for word in words:
-        if word in raw:
-            return [word]
+    """The key a message talks about: one of the config, or whose value it names, or any real.
+
+    A place such as `trl.num_generations` beats a name such as `load_in_4bit`, and that beats
+    what may be plain English: tokens, adapter, seed.
+    """
+    words = [word.removeprefix("cfg.") for word in WORD.findall(message)]
+    names = [word for word in words if "." not in word]
+    dotted = [found for word in words if "." in word and (found := inside(word.split("."), raw))]
+    if dotted:
+        return max(dotted, key=len)
+    for word in sorted(names, key=lambda word: "_" not in word):
+        if word in raw or word.lower() in raw:
+            return [word if word in raw else word.lower()]
     for key, value in raw.items():
-        if isinstance(value, str) and value in words:
+        if isinstance(value, str) and value in names:
             return [key]
-    fields = merge_input_args()[1].model_fields
-    return next(([word] for word in words if word in fields), [])
+    parts_of_name = re.split(r"[^a-z0-9]+", str(raw.get("base_model")).lower())
+    if any(word.lower() in parts_of_name for word in names):
+        return ["base_model"]
+    fields = model().model_fields
+    return next(([word] for word in names if word in fields), [])
+
+
+def model() -> Any:
+    """The model of a config with the keys of the plugins that are loaded."""
+    return model_with(tuple(PluginManager.get_instance().get_input_args()))
+
+
+@functools.cache
+def model_with(arguments: tuple[str, ...]) -> Any:
+    """The same, made once for each set of plugins: it takes axolotl a third of a second."""
+    del arguments
+    return merge_input_args()[1]
+
+
+def inside(steps: list[str], raw: Any) -> Place:
+    """As much of a dotted place as the config has."""
+    path: Place = []
+    for step in steps:
+        if not isinstance(raw, dict) or step not in raw:
+            break
+        raw = raw[step]
+        path.append(step)
+    return path
+
+
+def unknown(config: dict[str, Any]) -> Iterator[Place]:
+    """The keys of a config that axolotl ignores, as far as its plugins are loaded."""
+    yield from unknown_in(config, [model()], [], str(config.get("rl")))
+
+
+def unknown_in(value: Any, kinds: list[Any], path: Place, method: str) -> Iterator[Place]:
+    """The keys inside a value that none of the models it may become knows."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from unknown_in(item, kinds, [*path, index], method)
+        return
+    models: list[Any] = [
+        kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)
+    ]
+    if path[:1] == ["datasets"] and len(path) == 2:
+        models = [getattr(dataset_schemas, DATASETS.get(method, "SFTDataset"))]
+    if not isinstance(value, dict) or not models:
+        return
+    fields = fields_of(models)
+    free = any(model.model_config.get("extra") == "allow" for model in models)
+    for key, item in value.items():
+        name = str(key).removeprefix("fsdp_") if path == ["fsdp_config"] else key
+        if key in fields or name in fields:
+            found = fields.get(key) or fields.get(name) or []
+            yield from unknown_in(item, found, [*path, key], method)
+        elif not free:
+            yield [*path, key]
+
+
+def fields_of(models: list[Any]) -> dict[str, list[Any]]:
+    """Every name that some model knows, with the types that its value may have."""
+    fields: dict[str, list[Any]] = {}
+    for model in models:
+        for name, field in model.model_fields.items():
+            for word in names_of(name, field):
+                fields.setdefault(word, []).extend(parts(field.annotation))
+    return fields
+
+
+def names_of(name: str, field: Any) -> set[str]:
+    """Every name that a field answers to."""
+    choices = getattr(field.validation_alias, "choices", (field.validation_alias,))
+    return {word for word in (name, field.alias, *choices) if isinstance(word, str)}
+
+
+def parts(annotation: Any) -> list[Any]:
+    """The types inside an annotation such as `list[A | B] | None`."""
+    inner = typing.get_args(annotation)
+    return [part for each in inner for part in parts(each)] if inner else [annotation]
 
 
 def from_log(raw: dict[str, Any]) -> list[Issue]:
@@ -168,8 +284,9 @@ def from_log(raw: dict[str, Any]) -> list[Issue]:
     issues = []
     for level, message in RECORDS.seen:
         plugin = message.removeprefix(PLUGIN_FAILED)
-        if plugin != message and plugin in (raw.get("plugins") or ()):
-            path: Place = ["plugins", raw["plugins"].index(plugin)]
+        listed = raw.get("plugins")
+        if plugin != message and isinstance(listed, list) and plugin in listed:
+            path: Place = ["plugins", listed.index(plugin)]
             issues.append(issue("error", path, f"axolotl cannot import the plugin {plugin}"))
             continue
         fatal = level >= logging.ERROR or "raining will fail" in message
@@ -194,7 +311,10 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         issues = validate(request["config"], request["capabilities"], request["ignore"])
-        say({"id": request["id"], "issues": issues})
+        answer = {"id": request["id"], "issues": issues}
+        if request.get("unknown"):
+            answer["unknown"] = list(unknown(yaml.safe_load(request["config"])))
+        say(answer)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ The config can be edited by hand; what is on this screen is then what runs, to t
 
 from __future__ import annotations
 
-import shlex
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -13,27 +13,29 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
+from ftui.config.verdict import merge
 from ftui.errors import ConfigError, ExitCode, FtuiError, RuntimeMissing, TargetUnavailable
-from ftui.text import printable
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.widgets.config_view import ConfigView
+from ftui.tui.widgets.launch_facts import LaunchFacts
 from ftui.tui.widgets.lines import Notice, TopLine
+from ftui.tui.widgets.verdict import Verdict, counted, error_count
 
 if TYPE_CHECKING:
     from ftui.config.issue import Issue
     from ftui.plan.hardware import Gpu
     from ftui.plan.plan import Plan
     from ftui.targets.base import Problem
-    from ftui.tui.services import Facts
 
 _SKIP = "enter again: don't wait"
+_LOOK = 0.3
+"""Seconds between looks at the file that is being edited."""
 
 
 class ReviewScreen(Screen[None]):
@@ -42,13 +44,17 @@ class ReviewScreen(Screen[None]):
     CSS_PATH = "../styles/review.tcss"
     HELP = (
         "This is the file that axolotl will read, comments included. Enter launches it; e opens it "
-        "in your editor, and what you save is what runs; w writes the files and starts nothing."
+        "in your editor, and what you save is what runs; w writes the files and starts nothing. "
+        "f rewrites settings that are out of date, where there is one way to do so. A config that "
+        "was opened with --config is written back into its file with s."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "launch", "launch"),
         Binding("escape", "back", "back"),
         Binding("e", "edit", "edit YAML"),
+        Binding("f", "mend", "fix"),
         Binding("w", "write", "write files"),
+        Binding("s", "save", "save"),
     ]
     app: FtuiApp
 
@@ -60,9 +66,8 @@ class ReviewScreen(Screen[None]):
         self._text = ""
         self._edited = False
         self._issues: list[Issue] = []
-        self._axolotl_issues: list[Issue] = []
         self._problems: list[Problem] = []
-        self._gpus: Sequence[Gpu] = ()
+        self._gpus: Sequence[Gpu] | None = ()
         self._checking_since: float | None = None
         """When axolotl's own check began, by the monotonic clock; None when it is over."""
         self._axolotl_word = ""
@@ -72,11 +77,10 @@ class ReviewScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Config on the left, what enter does on the right."""
         yield TopLine("ftui · review")
-        yield Static("", id="verdict", markup=False)
+        yield Verdict(id="verdict")
         with Horizontal(id="body"):
             yield ConfigView(id="config")
-            with VerticalScroll(id="facts", can_focus=False):
-                yield Static("", id="facts-text", markup=False)
+            yield LaunchFacts(id="facts")
         yield Notice(id="problem")
         yield Footer()
 
@@ -84,6 +88,7 @@ class ReviewScreen(Screen[None]):
         """Paint first; then build the config and check it."""
         self.query_one(ConfigView).focus()
         self.set_interval(1.0, self._show_verdict)
+        self.set_interval(_LOOK, self._follow_editor)
         self.call_after_refresh(self._build)
 
     # ── What will run ────────────────────────────────────────────────────────────────────────
@@ -101,8 +106,8 @@ class ReviewScreen(Screen[None]):
         self._text = kept[1] if kept is not None and self._edited else facts.config
         self._problems = facts.problems
         self.query_one(TopLine).right = f"{facts.place} · {facts.hardware.words}"
-        self._gpus = facts.hardware.gpus[: self._plan.gpus]
-        self._show_facts(facts)
+        self._gpus = facts.hardware.used_by(plan.gpus)
+        self.query_one(LaunchFacts).fill(facts)
         if self._edit_first:
             self._edit_first = False
             self.action_edit()
@@ -110,17 +115,17 @@ class ReviewScreen(Screen[None]):
 
     async def _check(self) -> None:
         """The schema's opinion at once, axolotl's own when it comes."""
-        text, services = self._text, self.app.services
-        self._axolotl_issues = []
+        text, gpus, services = self._text, self._gpus, self.app.services
         self._checking_since = time.monotonic()
-        self._issues = await in_background(lambda: services.lint(text))
+        ours = self._issues = await in_background(lambda: services.lint(text, gpus))
         self._show_config()
         if self._launch_first:
             self._launch_first = False
             self._launch()
         try:
-            self._axolotl_issues = await self.app.checker.check(text, self._gpus)
-            self._axolotl_word = "axolotl agrees"
+            theirs = await self.app.checker.check(text, gpus)
+            self._issues = merge(ours, theirs)
+            self._axolotl_word = "axolotl has something to say" if theirs else "axolotl agrees"
         except RuntimeMissing:
             self._axolotl_word = "axolotl's own check comes after the set-up"
         except FtuiError as error:
@@ -132,58 +137,26 @@ class ReviewScreen(Screen[None]):
             self._launch()
 
     def _show_config(self) -> None:
-        self.query_one(ConfigView).fill(self._text, self._all_issues())
+        self.query_one(ConfigView).fill(self._text, self._issues)
         self._show_verdict()
-
-    def _all_issues(self) -> list[Issue]:
-        """Both opinions in the order of the lines; the same key is not blamed twice."""
-        known = {(issue.path, issue.severity) for issue in self._issues if issue.path}
-        news = [each for each in self._axolotl_issues if (each.path, each.severity) not in known]
-        return sorted([*self._issues, *news], key=lambda issue: issue.line)
+        self.refresh_bindings()
 
     def _errors(self) -> int:
-        return sum(issue.severity == "error" for issue in self._all_issues())
+        return error_count(self._issues)
 
     def _show_verdict(self) -> None:
-        """One line: how many errors and notes, and what axolotl is doing."""
-        if not self._text:
-            self.query_one("#verdict", Static).update("writing the config …")
-            return
-        errors, notes = self._errors(), len(self._all_issues()) - self._errors()
-        parts = [Content("config.yml" + (" (edited)" if self._edited else ""))]
-        if errors:
-            parts.append(Content.styled(f"{theme.FAILED} {_count(errors, 'error')}", "$error"))
-        else:
-            parts.append(Content.styled(f"{theme.DONE} no errors", "$success"))
-        if notes:
-            parts.append(Content.styled(f"{theme.WARNING} {_count(notes, 'note')}", "$warning"))
-        parts.append(Content.styled(self._axolotl_words(), "$secondary"))
-        self.query_one("#verdict", Static).update(Content("   ").join(parts))
+        if self._text:
+            name = "config.yml (edited)" if self._edited else "config.yml"
+            self.query_one(Verdict).show(name, self._issues, self._doing())
 
-    def _axolotl_words(self) -> str:
+    def _doing(self) -> str:
         if self._launching:
             return f"{theme.WAITING} launching …"
         if self._checking_since is None:
-            return "" if self._axolotl_issues else self._axolotl_word
+            return self._axolotl_word
         seconds = int(time.monotonic() - self._checking_since)
         waiting = f" · then launching ({_SKIP})" if self._launch_when_checked else ""
         return f"{theme.WAITING} checking with axolotl … {seconds} s{waiting}"
-
-    def _show_facts(self, facts: Facts) -> None:
-        """What enter does: where, with which command, and what stands in the way."""
-        parts = [
-            _section("Enter launches this on", f"{facts.place} · {facts.hardware.words}"),
-            _section("with, in the run's own folder,", shlex.join(facts.command)),
-        ]
-        if self._problems:
-            blockers = [
-                f"{theme.FAILED} {each.what}" + (f"\n  → {each.hint}" if each.hint else "")
-                for each in self._problems
-            ]
-            parts.insert(0, _section("It cannot run here", "\n".join(blockers), "$error"))
-        else:
-            parts.append(Content.styled("The run goes on when ftui is closed.", "$secondary"))
-        self.query_one("#facts-text", Static).update(Content("\n\n").join(parts))
 
     # ── What can be done with it ─────────────────────────────────────────────────────────────
 
@@ -222,7 +195,7 @@ class ReviewScreen(Screen[None]):
     def _refuse_errors(self, done: str) -> None:
         if self._errors():
             raise ConfigError(
-                f"not {done}: the config has {_count(self._errors(), 'error')}",
+                f"not {done}: the config has {counted(self._errors(), 'error')}",
                 hint="e opens it in your editor; esc goes back to the questions",
             )
 
@@ -234,23 +207,76 @@ class ReviewScreen(Screen[None]):
             )
 
     def action_edit(self) -> None:
-        """Open the config in the editor; what is saved is checked and kept."""
+        """Open the config in the editor; whatever is saved there is checked and kept."""
         if not self._text or self._launching:
             return
         try:
-            text = self.app.services.edit(self.app, self._text)
+            self.app.services.edit(self.app, self.app.draft.hold(self._text))
         except FtuiError as error:
+            with contextlib.suppress(FtuiError):
+                self.app.draft.hold(self._text)  # what a failed editor left is not taken
             self.query_one(Notice).show(error)
             return
         self.query_one(Notice).show(None)
-        if text != self._text:
-            self._text, self._edited = text, True
-            self.app.edited_config = (self._plan, text)
-            self._recheck()
+        self._follow_editor()
+
+    def _follow_editor(self) -> None:
+        """Show what was saved in the editor, if anything was."""
+        if self._launching:
+            return
+        try:
+            text = self.app.draft.saved()
+        except FtuiError as error:
+            self.query_one(Notice).show(error)
+            return
+        if text is not None:
+            self._take(text)
+
+    def _take(self, text: str) -> None:
+        """From now on this text is the config."""
+        if text == self._text:
+            return
+        self._text, self._edited = text, True
+        self.app.edited_config = (self._plan, text)
+        self.query_one(Notice).show(None)
+        self._recheck()
+
+    def action_mend(self) -> None:
+        """Write what is out of date as it is written today."""
+        text = self.app.services.mend(self._text, self._gpus)
+        changed = text != self._text
+        self._take(text)
+        if changed:
+            self.query_one(Notice).say("fixed what there is one way to fix", "e shows and edits it")
 
     @work(exclusive=True, group="check")
     async def _recheck(self) -> None:
         await self._check()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Save where there is a file to save into, fix where ftui knows how."""
+        if action == "save":
+            return bool(self._plan.preset.text)
+        return action != "mend" or any(issue.edits for issue in self._issues)
+
+    def action_save(self) -> None:
+        """Write the config back into the file that it was opened from."""
+        if self._text and not self._launching:
+            self._save()
+
+    @work(exclusive=True, group="write")
+    async def _save(self) -> None:
+        plan, shown, services = self._plan, self._text, self.app.services
+        known = self.app.saved_text if self.app.saved_text is not None else plan.preset.text
+        try:
+            self.app.saved_text = await in_background(lambda: services.save(plan, shown, known))
+        except FtuiError as error:
+            self.query_one(Notice).show(error)
+            return
+        errors = f", with {counted(self._errors(), 'error')}" if self._errors() else ""
+        self.query_one(Notice).say(
+            f"saved{errors}: {plan.preset.path}", "without what a run adds: output, plugin, paths"
+        )
 
     def action_write(self) -> None:
         """Write the run's files, start nothing, and say where they are."""
@@ -271,11 +297,3 @@ class ReviewScreen(Screen[None]):
             f"written, nothing started: {run.folder}",
             f"train it with {run.script_file}",
         )
-
-
-def _section(title: str, text: str, style: str = "$foreground") -> Content:
-    return Content.assemble((title, "$secondary"), "\n", (printable(text), style))
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' if number != 1 else ''}"

@@ -97,9 +97,10 @@ class WizardScreen(Screen[None]):
     async def _load(self) -> None:
         from ftui.plan.steps import STEPS, begin
 
-        self._world = await in_background(self.app.services.survey)
+        world = await in_background(self.app.services.survey)
         if self._plan is None:
-            self._plan = self._first_plan = begin(self._world.presets[0], self._world.hardware)
+            self._plan = self._first_plan = begin(world.presets[0], world.hardware)
+        self._world = world.with_preset(self._plan.preset)
         await self.query_one("#waiting").remove()
         await self.mount(Body(id="body"), after=self.query_one(TopLine))
         self._steps = STEPS
@@ -175,7 +176,7 @@ class WizardScreen(Screen[None]):
 
     def _explain(self, answer: str) -> str:
         try:
-            return self.step.explain(self.plan, answer)
+            return self.step.explain(self.plan, answer, self.world)
         except FtuiError as error:
             return str(error)
 

@@ -39,13 +39,14 @@ class ConfigView(VerticalScroll):
         self._issues: tuple[Issue, ...] = ()
 
     def fill(self, text: str, issues: Sequence[Issue]) -> None:
-        """Show `text` with `issues`, and the first problem in sight."""
+        """Show `text` with `issues`, and the first error in sight, or else the first note."""
         moved = (text, tuple(issues)) != (self._text, self._issues)
         self._text, self._issues = text, tuple(issues)
         self._draw()
         if moved and issues:
-            above = sum(1 for issue in issues if issue.line < issues[0].line)
-            self.scroll_to(y=max(issues[0].line + above - 4, 0), animate=False)
+            first = min(issues, key=lambda issue: (issue.severity != "error", issue.line))
+            above = sum(1 for issue in issues if issue.line < first.line)
+            self.scroll_to(y=max(first.line + above - 4, 0), animate=False)
 
     def on_resize(self) -> None:
         """Wrap the problems anew."""
@@ -57,10 +58,14 @@ class ConfigView(VerticalScroll):
         for issue in self._issues:
             if not issue.line:
                 lines += _words(issue, width)
-        for number, line in enumerate(self._text.splitlines(), start=1):
+        text = self._text.splitlines()
+        for number, line in enumerate(text, start=1):
             here = [issue for issue in self._issues if issue.line == number]
             lines.append(_numbered(number, line, here).truncate(width, ellipsis=True))
             for issue in here:
+                lines += _words(issue, width)
+        for issue in self._issues:
+            if issue.line > len(text):  # what is missing at the very end
                 lines += _words(issue, width)
         self.query_one(Static).update(Content("\n").join(lines))
 

@@ -47,7 +47,8 @@ class Options(OptionList):
         if shown:
             self.highlighted = values.index(current) if current in values else 0
         else:
-            self.add_option(Row(f"  nothing contains {only}", disabled=True))
+            words = f"nothing contains {only}" if only else "nothing to choose: type it below"
+            self.add_option(Row(f"  {words}", disabled=True))
         self.styles.max_height = max(len(shown), 1)
 
     @property
@@ -111,4 +112,6 @@ class Options(OptionList):
 
 
 def _contains(option: Option, text: str) -> bool:
-    return text.lower() in f"{option.label} {option.detail} {option.value}".lower()
+    return (
+        text.lower() in " ".join((option.label, option.detail, option.value, option.also)).lower()
+    )

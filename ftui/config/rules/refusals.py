@@ -1,0 +1,37 @@
+"""All rules that say: axolotl itself refuses this. The comparison with axolotl holds them to it."""
+
+from __future__ import annotations
+
+from ftui.config.rules import (
+    adapter_kinds,
+    adapters,
+    attention,
+    checked,
+    experts,
+    optimizers,
+    parallel,
+    plugins,
+    preference,
+    rows,
+    schedule,
+    sharding,
+    staged,
+)
+from ftui.config.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *schedule.RULES,
+    *rows.RULES,
+    *adapters.RULES,
+    *adapter_kinds.RULES,
+    *attention.RULES,
+    *sharding.RULES,
+    *parallel.RULES,
+    *optimizers.RULES,
+    *preference.RULES,
+    *checked.RULES,
+    *plugins.RULES,
+    *experts.RULES,
+    *staged.RULES,
+)
+"""Every rule about what axolotl refuses."""

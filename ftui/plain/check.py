@@ -1,0 +1,252 @@
+"""`ftui check`: what ftui and axolotl itself have against a config, and `--fix`, which mends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui import paths
+from ftui.config import schema
+from ftui.config.issue import Issue
+from ftui.config.lint import check as lint
+from ftui.config.verdict import merge
+from ftui.errors import ConfigError, ExitCode, FtuiError, RuntimeMissing, UsageError
+from ftui.plain import console
+from ftui.plan.hardware import Gpu
+from ftui.plan.yaml_source import YamlProblem, read
+from ftui.runtimes.find import Kind, axolotl_version, find
+from ftui.text import printable
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What a config is judged for: the axolotl that will run it, and the GPUs it will train on."""
+
+    axolotl: str
+    gpus: tuple[Gpu, ...]
+    not_asked: str
+    """Why axolotl itself is not asked; nothing when it is."""
+    this_machine: bool
+    """Whether the GPUs are this machine's, since no others were named."""
+
+    @property
+    def mends_for(self) -> tuple[Gpu, ...] | None:
+        """The GPUs that --fix may fit a config to; None = none, for it is not known to run here."""
+        return None if self.this_machine else self.gpus
+
+
+def check(
+    config: Path,
+    *,
+    as_json: bool = False,
+    fix: bool = False,
+    yes: bool = False,
+    gpu: str | None = None,
+    axolotl: str | None = None,
+) -> int:
+    """Check one axolotl config; 2 when axolotl would refuse it or would ignore a key.
+
+    Raises UsageError, and ConfigError when the mended file cannot be written.
+    """
+    if fix and as_json:
+        raise UsageError("--fix and --json exclude each other", hint="--fix shows a diff")
+    if yes and not fix:
+        raise UsageError("there is nothing to say yes to", hint="-y goes with --fix")
+    judge = _judge(gpu, axolotl)
+    try:
+        text = paths.read_config(config)
+    except ConfigError as error:
+        message = f"{error.what}: {error.why}" if error.why else error.what
+        unreadable = Issue("error", "", 0, message, error.hint)
+        return _report(_Verdict([unreadable], judged=False), config, judge, as_json=as_json)
+    if fix:
+        text = _mended(config, text, judge, yes=yes)
+    return _report(_verdict(text, judge), config, judge, as_json=as_json)
+
+
+def _judge(gpu: str | None, axolotl: str | None) -> Judge:
+    """What to judge for, from the options. Raises UsageError."""
+    try:
+        runtime = find(Kind.TRAIN)
+    except RuntimeMissing as error:
+        console.say(f"▲ {error}")
+        runtime = None
+    installed = axolotl_version(runtime) if runtime else None
+    if axolotl is not None and not all(part.isdigit() for part in axolotl.split(".")):
+        raise UsageError(f"{axolotl!r} is no version", hint=f"for example {schema.NEWEST}")
+    not_asked = ""
+    if runtime is None:
+        not_asked = "there is no train runtime (ftui setup train)"
+    elif axolotl and not f"{installed}.".startswith(f"{axolotl}."):
+        not_asked = f"the train runtime has axolotl {installed}"
+    version = axolotl or installed or schema.NEWEST
+    return Judge(version, _gpus(gpu), not_asked, this_machine=gpu is None)
+
+
+def _gpus(named: str | None) -> tuple[Gpu, ...]:
+    if named is None:
+        from ftui.targets import get
+
+        return get("local").hardware().gpus
+    from ftui.plan.gpus import parse
+
+    return parse(named)
+
+
+def _mended(config: Path, text: str, judge: Judge, *, yes: bool) -> str:
+    """The mended text, once it is written; the old one when there was nothing to do, or a no."""
+    from ftui.config.fix import modernise
+
+    new = modernise(text, axolotl=judge.axolotl, gpus=judge.mends_for)
+    if new == text:
+        console.say("Nothing here can be mended without you.")
+        return text
+    _show_diff(text, new, str(config))
+    if not (yes or _agreed()):
+        console.say("Nothing was written.")
+        return text
+    _write(config, text, new)
+    console.say(f"✓ {config} is written.")
+    return new
+
+
+def _show_diff(old: str, new: str, name: str) -> None:
+    """The change as a unified diff; in colour on a terminal only."""
+    import difflib
+
+    import click
+
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colours = {"+": "green", "-": "red", "@": "cyan"} if coloured else {}
+    before, after = old.splitlines(), new.splitlines()
+    for line in difflib.unified_diff(before, after, name, f"{name} (mended)", lineterm=""):
+        words = printable(line)
+        colour = colours.get(line[:1]) if not line.startswith(("+++", "---")) else None
+        click.echo(click.style(words, fg=colour) if colour else words)
+
+
+def _agreed() -> bool:
+    """Ask at the terminal. Raises UsageError when there is none."""
+    import click
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "nothing was written: there is no terminal to ask at", hint="add -y to write it"
+        )
+    return click.confirm("Write it?", default=False, err=True)
+
+
+def _write(config: Path, known: str, new: str) -> None:
+    """Put the new text in place of the old, through a link if the path is one."""
+    if paths.read_config(config) != known:
+        raise ConfigError("not written: the file was changed meanwhile", where=str(config))
+    try:
+        file = config.resolve()
+        paths.write_atomic(file, new, mode=file.stat().st_mode & 0o7777)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            "the mended config cannot be written", where=str(config), why=why
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What came out: all issues, how many `--fix` mends, and whether axolotl itself was heard."""
+
+    issues: Sequence[Issue]
+    mendable: int = 0
+    axolotl_heard: bool = False
+    judged: bool = True
+    """Whether there was something to judge: a file that can be read."""
+
+
+def _verdict(text: str, judge: Judge) -> _Verdict:
+    ours = lint(text, axolotl=judge.axolotl, gpus=judge.gpus, folder=Path.cwd())
+    mendable = sum(
+        bool(issue.edits) for issue in lint(text, axolotl=judge.axolotl, gpus=judge.mends_for)
+    )
+    if not _is_mapping(text):
+        return _Verdict(ours)
+    theirs = _axolotls_issues(text, judge)
+    if theirs is None:
+        return _Verdict(ours, mendable)
+    return _Verdict(merge(ours, theirs), mendable, axolotl_heard=True)
+
+
+def _is_mapping(text: str) -> bool:
+    try:
+        return isinstance(read(text).data, dict)
+    except YamlProblem:
+        return False
+
+
+def _axolotls_issues(text: str, judge: Judge) -> list[Issue] | None:
+    """What axolotl itself says; None when it cannot be asked."""
+    if judge.not_asked:
+        console.say(f"▲ axolotl itself was not asked: {judge.not_asked}")
+        return None
+    import asyncio
+
+    console.say("asking axolotl itself …")
+    try:
+        return asyncio.run(_ask(text, judge.gpus))
+    except FtuiError as error:
+        console.say(f"▲ axolotl itself was not heard: {error}")
+        return None
+
+
+async def _ask(text: str, gpus: Sequence[Gpu]) -> list[Issue]:
+    from ftui.runtimes.worker import Validator
+
+    async with Validator() as validator:
+        return await validator.validate(text, gpus)
+
+
+def _report(verdict: _Verdict, config: Path, judge: Judge, *, as_json: bool) -> int:
+    issues = verdict.issues
+    bad = any(issue.severity == "error" for issue in issues)
+    if as_json:
+        console.document({"ok": not bad, "issues": [issue.document() for issue in issues]})
+    else:
+        for issue in issues:
+            console.line(issue_words(issue, str(config)))
+    console.say(_counted(verdict))
+    if verdict.judged:
+        console.say(f"  {_judged_by(verdict, judge)}")
+    return ExitCode.USAGE if bad else ExitCode.OK
+
+
+def issue_words(issue: Issue, file: str) -> str:
+    """`✗ config.yml:7:datasets.0.type: message` and the hint on its own line."""
+    glyph = "✗" if issue.severity == "error" else "▲"
+    hint = f"\n    → {issue.hint}" if issue.hint else ""
+    where = ":".join(filter(None, (file, str(issue.line or ""), issue.path)))
+    return f"{glyph} {where}: {issue.message}{hint}"
+
+
+def _counted(verdict: _Verdict) -> str:
+    """`✗ 2 errors, 1 warning · 1 can be mended with --fix`."""
+    errors = sum(issue.severity == "error" for issue in verdict.issues)
+    warnings = len(verdict.issues) - errors
+    parts = [_number(errors, "error")] if errors else ["no errors"]
+    parts += [_number(warnings, "warning")] if warnings else []
+    tail = f" · {verdict.mendable} can be mended with --fix" if verdict.mendable else ""
+    return f"{'✗' if errors else '✓'} {', '.join(parts)}{tail}"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _judged_by(verdict: _Verdict, judge: Judge) -> str:
+    """`by axolotl 0.19.0's schema and axolotl itself, for 1 × NVIDIA A10`."""
+    itself = " and axolotl itself" if verdict.axolotl_heard else ""
+    gpus = f"{len(judge.gpus)} × {judge.gpus[0].name}" if judge.gpus else "a CPU"
+    other = (
+        "; --gpu a10 judges for another machine" if judge.this_machine and not judge.gpus else ""
+    )
+    return f"by axolotl {schema.known(judge.axolotl)}'s schema{itself}, for {gpus}{other}"

@@ -1,0 +1,48 @@
+"""What enter does on the review: where, with which command, and what stands in the way."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from ftui.text import printable
+from ftui.tui import theme
+
+if TYPE_CHECKING:
+    from ftui.tui.services import Facts
+
+
+class LaunchFacts(VerticalScroll):
+    """Stands beside the config, or under it where there is little room."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id, can_focus=False)
+
+    def compose(self) -> ComposeResult:
+        """Empty until the facts are known."""
+        yield Static("", id="facts-text", markup=False)
+
+    def fill(self, facts: Facts) -> None:
+        """Show the facts; what stands in the way comes first."""
+        parts = [
+            _section("Enter launches this on", f"{facts.place} · {facts.hardware.words}"),
+            _section("with, in the run's own folder,", shlex.join(facts.command)),
+        ]
+        if facts.problems:
+            blockers = [
+                f"{theme.FAILED} {each.what}" + (f"\n  → {each.hint}" if each.hint else "")
+                for each in facts.problems
+            ]
+            parts.insert(0, _section("It cannot run here", "\n".join(blockers), "$error"))
+        else:
+            parts.append(Content.styled("The run goes on when ftui is closed.", "$secondary"))
+        self.query_one("#facts-text", Static).update(Content("\n\n").join(parts))
+
+
+def _section(title: str, text: str, style: str = "$foreground") -> Content:
+    return Content.assemble((title, "$secondary"), "\n", (printable(text), style))
