@@ -55,7 +55,8 @@ _MESSAGES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "load_in_8bit and load_in_4bit are not supported without setting an adapter.*",
-        "a quantized base model cannot be trained itself, only an adapter on top of it",
+        "a base model in 8 or 4 bits (load_in_8bit, load_in_4bit) cannot be trained itself, "
+        "only an adapter on top of it",
         "set `adapter: qlora`, or remove load_in_8bit and load_in_4bit",
     ),
     (
@@ -118,6 +119,11 @@ _MESSAGES: tuple[tuple[str, str, str], ...] = (
         rf"{_KEY} requires {_KEY}(?: to be set)?",
         r"\1 needs \2",
         r"set \2, or remove \1",
+    ),
+    (
+        "FSDP Offload not compatible with (.*)",
+        r"FSDP1 with offload_params does not work with the optimizer \1",
+        "set `fsdp_version: 2` and `optimizer: adamw_torch_8bit`",
     ),
     (
         "Fused modules are not supported with .*",

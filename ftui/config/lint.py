@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ftui.config import schema, shape
+from ftui.config.edit import Drop
 from ftui.config.issue import Issue
 from ftui.config.rules import judge
 from ftui.config.rules.rule import Finding, Subject, error
@@ -35,7 +37,7 @@ def check(
     version = schema.known(axolotl)
     major, minor = (int(part) for part in version.split(".")[:2])
     subject = Subject(source.data, (major, minor), None if gpus is None else tuple(gpus), folder)
-    findings = [*_twice(source), *_told_once(judge(subject), shape.check(source.data, version))]
+    findings = [*_twice(source), *_told_once(subject, version)]
     issues = [_issue(finding, source) for finding in findings]
     return sorted(issues, key=lambda issue: (issue.line, issue.path))
 
@@ -45,19 +47,27 @@ def _twice(source: Source) -> Iterator[Finding]:
         yield error(place, "this key is given twice; only the last one counts")
 
 
-def _told_once(rules: Iterable[Finding], shapes: Iterable[Finding]) -> Iterator[Finding]:
+def _told_once(subject: Subject, version: str) -> Iterator[Finding]:
     """The rules' findings, and the schema's where no rule says it better.
 
     A rule's error speaks for all that is inside its place, its warning for the place alone.
     """
-    told = list(rules)
+    told = [_softened(finding, subject) for finding in judge(subject)]
     yield from told
     places = {finding.place for finding in told}
     wrong = {finding.place for finding in told if finding.severity == "error"}
-    for finding in shapes:
+    for finding in shape.check(subject.config, version):
         around = (finding.place[:depth] for depth in range(1, len(finding.place)))
         if finding.place not in places and wrong.isdisjoint(around):
             yield finding
+
+
+def _softened(finding: Finding, subject: Subject) -> Finding:
+    """An old key that is there without a value takes nothing away from the run."""
+    empty = subject.get(".".join(finding.place), finding) is None
+    if finding.severity == "error" and empty and finding.edits == (Drop(finding.place),):
+        return dataclasses.replace(finding, severity="warning")
+    return finding
 
 
 def _issue(finding: Finding, source: Source) -> Issue:

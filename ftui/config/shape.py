@@ -27,6 +27,7 @@ _FREE = {
     "role": "datasets, under message_property_mappings",
     "content": "datasets, under message_property_mappings",
     "use_reentrant": "gradient_checkpointing_kwargs",
+    "dequantize": "model_quantization_config_kwargs",
 }
 """Homes of keys that the schema does not name, in mappings that take any key."""
 _GUESSES = 100

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _NEAR = 0.65
 _SAME_BEGINNING = 0.1
 _SAME_PLACES = 0.05
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
+def nearest(word: str, choices: Collection[str]) -> str:
     """The choice most like `word`, or "" when none is like it.
 
     Keys are names in parts (`lora_r`, `fsdp_config`): one that begins with the same part is
@@ -30,7 +30,14 @@ def nearest(word: str, choices: Iterable[str]) -> str:
             score += _SAME_BEGINNING
         if score > best_score:
             best, best_score = choice, score
-    return best
+    return best or _short(plain, choices)
+
+
+def _short(word: str, choices: Iterable[str]) -> str:
+    """The one choice that is a letter away from a word too short for a share of its letters."""
+    same = [choice for choice in choices if len(choice) == len(word) < 4]
+    near = [choice for choice in same if distance(word, choice) == 1]
+    return near[0] if len(near) == 1 else ""
 
 
 def _same_places(one: str, other: str) -> float:

@@ -13,7 +13,7 @@ axolotl: {base_model: ..., ...}              # required: axolotl's own keys
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,7 +166,7 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind)
 
 
-def _did_you_mean(word: str, choices: Iterable[str]) -> str:
+def _did_you_mean(word: str, choices: Collection[str]) -> str:
     near = nearest(word, choices)
     return f"Did you mean {near}? " if near else ""
 

@@ -72,8 +72,10 @@ class Result:
     @property
     def unexplained(self) -> tuple[Issue, ...]:
         """axolotl's errors that no error of ours is about."""
-        kept = verdict.merge(self.ours, self.axolotls)
-        return tuple(issue for issue in self.axolotls if issue in kept)
+        known = len(self.ours)
+        return tuple(
+            issue for issue in self.axolotls if len(verdict.merge(self.ours, [issue])) > known
+        )
 
     @property
     def wrong(self) -> tuple[Issue, ...]:

@@ -42,7 +42,8 @@ _OPTIONAL = """
     num_epochs max_steps micro_batch_size gradient_accumulation_steps optimizer
     lr_scheduler warmup_steps warmup_ratio weight_decay max_grad_norm seed
     lora_dropout eot_tokens fsdp_version model_quantization_config_kwargs
-    transformer_layer_cls_to_wrap deepspeed dequantize
+    transformer_layer_cls_to_wrap deepspeed dequantize tokenizer_use_mistral_common
+    template_thinking_key field_thinking
     bf16 tf32 attn_implementation sample_packing pad_to_sequence_len eval_sample_packing
     gradient_checkpointing gradient_checkpointing_kwargs use_reentrant
     special_tokens pad_token tokenizer_config trust_remote_code train_on_inputs
@@ -205,14 +206,18 @@ def _retype(
 ) -> Mutant | None:
     old = _value(text, place)
     choices = [value for value in _wrong_values(old) if value != old]
-    if place == ("bf16",):  # false is another legitimate answer
-        choices = [value for value in choices if not isinstance(value, bool)]
+    legitimate: tuple[type, ...] = _OTHERS.get(place[-1], ())
+    choices = [value for value in choices if not isinstance(value, legitimate)]
     if not choices:
         return None
     wrong = chance.choice(choices)
     return Mutant(
         "retype", name, place[-1], apply_edits(text, [Put(place, wrong)]), place, gpus, repr(wrong)
     )
+
+
+_OTHERS: Mapping[str, tuple[type, ...]] = {"bf16": (bool,), "lora_target_modules": (str,)}
+"""Keys that another type than the preset's suits as well."""
 
 
 def _wrong_values(old: Any) -> list[Any]:

@@ -202,3 +202,9 @@ def test_every_key_of_the_table_is_one_of_axolotls() -> None:
         for key in group.keys.split():
             stem = key.removesuffix("*")
             assert any(each == key or ("*" in key and each.startswith(stem)) for each in known), key
+
+
+def test_fsdp_without_its_settings_splits_nothing() -> None:
+    [said] = findings(RULES, "fsdp_version: 2")
+    assert (said.severity, said.path) == ("error", "fsdp_version")
+    assert findings(RULES, "fsdp_version: 2\nfsdp_config: {offload_params: true}") == []

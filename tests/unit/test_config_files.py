@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("wrong", "path", "right"),
     [
         ("deepspeed: zero9.json", "deepspeed", "deepspeed: zero.json"),
-        ("deepspeed: deepspeed_configs/zero1.json", "deepspeed", "deepspeed: {zero_stage: 1}"),
+        ("deepspeed: deepspeed_configs/zero1.json", "deepspeed", "deepspeed: {zero_optimization: {stage: 1}}"),
         ("deepspeed: model", "deepspeed", "deepspeed: ./zero.json"),
         ("deepspeed: broken.json", "deepspeed", "deepspeed:"),
         ("deepspeed: list.json", "deepspeed", "deepspeed: ''"),
@@ -91,3 +91,9 @@ def test_a_path_may_begin_here_or_beside_the_config(folder: Path) -> None:
 def test_a_missing_deepspeed_file_gets_a_way_to_one(folder: Path) -> None:
     [said] = findings(RULES, "deepspeed: deepspeed_configs/zero2.json", folder=folder)
     assert "axolotl fetch deepspeed_configs" in said.hint
+
+
+def test_deepspeeds_settings_may_stand_in_the_config_itself() -> None:
+    [said] = findings(RULES, "deepspeed: {bf16: {enabled: true}}")
+    assert (said.path, "zero_optimization" in said.message) == ("deepspeed", True)
+    assert findings(RULES, "deepspeed: {zero_optimization: {stage: 2}}") == []

@@ -155,3 +155,11 @@ def test_there_are_names_for_every_version() -> None:
         file = Path(schema.__file__).parent / f"names-{version}.json"
         kinds = json.loads(file.read_text(encoding="utf-8"))["dataset_types"]
         assert set(kinds) == {"sft", "reward", "process_reward", "dpo", "kto", "orpo", "ebft"}
+
+
+def test_a_pattern_stands_alone_and_not_in_a_list() -> None:
+    pattern = r"model.layers.*\.(q|v)_proj"
+    [said] = findings(RULES, f"lora_target_modules: [q_proj, '{pattern}']")
+    assert (said.severity, said.path) == ("error", "lora_target_modules.1")
+    assert findings(RULES, f"lora_target_modules: '{pattern}'") == []
+    assert findings(RULES, "lora_target_modules: [q_proj, layers.0.v_proj]") == []

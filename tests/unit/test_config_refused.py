@@ -154,11 +154,6 @@ BOTH = [
         "special_tokens",
         "{tokenizer_use_mistral_common: false, special_tokens: {pad_token: x}}",
     ),
-    (
-        "{base_model: mistralai/Magistral-Small, tokens: [x]}",
-        "tokens",
-        "{base_model: mistralai/Mistral-Small, tokens: [x]}",
-    ),
     ("{load_in_8bit: true}", "load_in_8bit", "{load_in_8bit: true, adapter: lora}"),
     ("{load_in_4bit: true}", "load_in_4bit", "{load_in_4bit: true, adapter: qlora}"),
     ("{adapter: qlora}", "adapter", "{adapter: qlora, load_in_4bit: true}"),
@@ -271,6 +266,11 @@ BOTH = [
     ),
     ("{fp8_config: {recipe: rowwise}}", "fp8_config", "{fp8: true, fp8_config: {recipe: rowwise}}"),
     ("{fp32_norms: true}", "fp32_norms", "{fp32_norms: true, fsdp_version: 2, fsdp_config: {}}"),
+    (
+        "{do_causal_lm_eval: true, sample_packing: true}",
+        "do_causal_lm_eval",
+        "{do_causal_lm_eval: true, sample_packing: true, eval_sample_packing: false}",
+    ),
     ("{optimizer: muon, deepspeed: x.json}", "optimizer", "{optimizer: muon}"),
     ("{optimizer: polora}", "optimizer", "{optimizer: polora, adapter: lora}"),
     (
@@ -378,6 +378,13 @@ def test_both_versions_refuse(bad: str, place: str, good: str, axolotl: tuple[in
             ["dpo_use_liger_kernel"],
             [],
         ),
+        (
+            "{fsdp_config: {offload_params: true, cpu_offload_pin_memory: false}}",
+            ["fsdp_config.cpu_offload_pin_memory"],
+            [],
+        ),
+        ("{export: {quantize: [q4_k_m, q9]}}", [], ["export.quantize.1"]),
+        ("{export: {quantize: q9}}", [], ["export.quantize"]),
         ("{use_dft: true, rl: dpo}", [], ["use_dft"]),
         ("{expert_parallel_size: 2}", [], ["expert_parallel_size"]),
         ("{adapter: lora, lora_fp32_gradients: true}", [], []),

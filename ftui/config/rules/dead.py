@@ -55,6 +55,13 @@ _GROUPS: tuple[_Group, ...] = (
         "set `val_set_size: 0.05`, add test_datasets, or take it out",
     ),
     _Group(
+        "fsdp_version",
+        "fsdp_config fsdp",
+        "without fsdp_config: nothing is split over the GPUs",
+        "add fsdp_config, or take it out",
+        serious=True,
+    ),
+    _Group(
         "gradient_checkpointing_kwargs",
         "gradient_checkpointing activation_offloading",
         "without gradient_checkpointing",

@@ -88,6 +88,8 @@ def _data_files(subject: Subject) -> Iterator[Finding]:
 
 def _deepspeed(subject: Subject) -> Iterator[Finding]:
     text = subject.text("deepspeed")
+    if isinstance(subject.get("deepspeed"), dict):
+        yield from _settings("deepspeed", subject.get("deepspeed"), "this")
     if subject.folder is None or not text or text.startswith(demo.PREFIX):
         return
     if text.lstrip().startswith("{"):
@@ -120,6 +122,10 @@ def _json(place: str, text: str, name: str) -> Iterator[Finding]:
         line = getattr(problem, "lineno", 1)
         yield error(place, f"{name} is not JSON: line {line} cannot be read")
         return
+    yield from _settings(place, settings, name)
+
+
+def _settings(place: str, settings: object, name: str) -> Iterator[Finding]:
     if not isinstance(settings, dict):
         yield error(place, f"{name} holds no settings: DeepSpeed's are a JSON object")
     elif "zero_optimization" not in settings:

@@ -23,6 +23,10 @@ _COMMON: Mapping[str, tuple[str, ...]] = {
         *("bnb_4bit_quant_type", "bnb_4bit_use_double_quant", "llm_int8_threshold"),
     ),
 }
+_SWITCHES = (
+    "gradient_checkpointing_kwargs.use_reentrant",
+    "model_quantization_config_kwargs.dequantize",
+)
 _TURN = ("role", "content")
 """What every chat template reads of a turn; a template may read more (tool_calls, name, …)."""
 
@@ -38,11 +42,11 @@ def _keys(subject: Subject) -> Iterator[Finding]:
                     yield error((place, str(key)), message, *_meant((place, str(key)), meant))
 
 
-def _reentrant(subject: Subject) -> Iterator[Finding]:
-    place = "gradient_checkpointing_kwargs.use_reentrant"
-    value = subject.get(place)
-    if value is not None and not isinstance(value, bool):
-        yield error(place, f"should be true or false, not {value!r}")
+def _switches(subject: Subject) -> Iterator[Finding]:
+    for place in _SWITCHES:
+        value = subject.get(place)
+        if value is not None and not isinstance(value, bool):
+            yield error(place, f"should be true or false, not {value!r}")
 
 
 def _turns(subject: Subject) -> Iterator[Finding]:
@@ -64,5 +68,5 @@ def _meant(place: tuple[str, ...], near: str) -> Any:
     return (f"did you mean {near}?", Rename(place, near)) if near else ()
 
 
-RULES: tuple[Rule, ...] = (_keys, _reentrant, _turns)
+RULES: tuple[Rule, ...] = (_keys, _switches, _turns)
 """What this module has to say."""

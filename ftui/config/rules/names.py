@@ -174,8 +174,19 @@ def _all_datasets(subject: Subject) -> Iterator[tuple[str, Mapping[Any, Any]]]:
         yield from subject.entries(key)
 
 
+def _layer_names(subject: Subject) -> Iterator[Finding]:
+    """PEFT takes a text for a pattern, and the items of a list for names."""
+    listed = subject.get("lora_target_modules")
+    for index, item in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(item, str) and re.search(r"[*|()\\[\]^$+?]", item):
+            message = "this is a pattern, and in a list PEFT looks for a layer of that very name"
+            place = f"lora_target_modules.{index}"
+            yield error(place, message, "write the pattern as a text, outside of a list")
+
+
 RULES: tuple[Rule, ...] = (
     _choices,
+    _layer_names,
     _dpo_losses,
     _data_formats,
     _chat_templates,

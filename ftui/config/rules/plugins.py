@@ -242,6 +242,23 @@ def _chunks(subject: Subject) -> Iterator[Finding]:
         yield error(place, "should be auto or a multiple of 128", "set it to auto")
 
 
+def _numbers(subject: Subject) -> Iterator[Finding]:
+    """Numbers of the kernels plugin that it checks by itself."""
+    if not listed(subject, "KernelsPlugin"):
+        return
+    place = f"{_MERGED}_start_step"
+    start = subject.get(place)
+    share = isinstance(start, float) and not 0 < start < 1
+    step = isinstance(start, bool) or (isinstance(start, int) and start < 0)
+    if subject.get(_MERGED) and (share or step):
+        words = "should be a step, 0 or more, or a share of the run between 0 and 1"
+        yield error(place, f"{words}, not {start}", "remove it to begin at once")
+    size = subject.get("moe_dequant_chunk_size")
+    number = subject.number("moe_dequant_chunk_size")
+    if size is not None and (number is None or number < 1 or not number.is_integer()):
+        yield error("moe_dequant_chunk_size", f"should be 1 or more, not {size}", "remove it")
+
+
 RULES: tuple[Rule, ...] = (
     _of("LigerPlugin", _LIGER),
     _of("CutCrossEntropyPlugin", _CUT_CROSS_ENTROPY),
@@ -251,5 +268,6 @@ RULES: tuple[Rule, ...] = (
     _of("SpectrumPlugin", _SPECTRUM),
     _masks,
     _chunks,
+    _numbers,
 )
 """What axolotl's plugins refuse."""

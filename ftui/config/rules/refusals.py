@@ -8,6 +8,7 @@ from ftui.config.rules import (
     attention,
     checked,
     experts,
+    export,
     optimizers,
     parallel,
     plugins,
@@ -33,5 +34,6 @@ RULES: tuple[Rule, ...] = (
     *plugins.RULES,
     *experts.RULES,
     *staged.RULES,
+    *export.RULES,
 )
 """Every rule about what axolotl refuses."""

@@ -124,18 +124,13 @@ def _several_streams(subject: Subject) -> Iterator[Finding]:
 
 
 def _mistral(subject: Subject) -> Iterator[Finding]:
-    """Mistral's tokenizer comes as it is. A model of theirs named Magistral takes it by itself."""
+    """Mistral's own tokenizer comes as it is."""
     key = "tokenizer_use_mistral_common"
-    names = (subject.text(name) for name in ("base_model", "base_model_config", "tokenizer_config"))
-    meant = any("magistral" in name.lower() for name in names) if not subject.has(key) else False
-    if not (subject.get(key) or meant):
-        return
-    for place in _OWN_TOKENIZER:
+    for place in _OWN_TOKENIZER if subject.get(key) else ():
         if subject.get(place):
             yield error(
                 place,
-                "Mistral's own tokenizer (tokenizer_use_mistral_common) comes as it is: "
-                f"{place} cannot change it",
+                f"Mistral's own tokenizer ({key}) comes as it is: {place} cannot change it",
                 f"remove {place}, or set `{key}: false`",
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftui.config.rules.plugins import listed
 from ftui.config.rules.rule import Finding, Rule, Subject, error
 from ftui.config.rules.table import Row, drop, put, refuses
 
@@ -41,12 +42,6 @@ _ROWS = (
         "set `save_strategy: steps`, or remove save_steps",
     ),
     Row(
-        "save_strategy",
-        "save_strategy=best !metric_for_best_model",
-        "`save_strategy: best` does not know yet which measure tells the best checkpoint",
-        "set metric_for_best_model, for example to eval_loss",
-    ),
-    Row(
         "eval_steps",
         "eval_steps evals_per_epoch",
         "eval_steps and evals_per_epoch exclude each other: both say how often to evaluate",
@@ -62,6 +57,13 @@ _ROWS = (
         "do_causal_lm_eval",
         "do_causal_lm_eval eval_sample_packing",
         "do_causal_lm_eval scores each row alone, but eval_sample_packing puts several together",
+        "set `eval_sample_packing: false`",
+        edits=put("eval_sample_packing", False),
+    ),
+    Row(
+        "do_causal_lm_eval",
+        "do_causal_lm_eval sample_packing !eval_sample_packing? !eval_table_size",
+        "do_causal_lm_eval scores each row alone, but sample_packing puts several together",
         "set `eval_sample_packing: false`",
         edits=put("eval_sample_packing", False),
     ),
@@ -96,6 +98,18 @@ _ROWS = (
     ),
 )
 _STRATEGIES = ("eval_strategy", "evaluation_strategy")
+
+
+def _best(subject: Subject) -> Iterator[Finding]:
+    """The best checkpoint by which measure? The diffusion plugin of axolotl 0.21 takes the loss."""
+    diffusion = subject.axolotl >= (0, 21) and listed(subject, "DiffusionPlugin")
+    unknown = subject.get("save_strategy") == "best" and not subject.get("metric_for_best_model")
+    if unknown and not diffusion:
+        yield error(
+            "save_strategy",
+            "`save_strategy: best` does not know yet which measure tells the best checkpoint",
+            "set metric_for_best_model, for example to eval_loss",
+        )
 
 
 def _evaluation(subject: Subject) -> Iterator[Finding]:
@@ -137,5 +151,5 @@ def _early_stopping(subject: Subject) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (refuses(_ROWS), _evaluation, _early_stopping)
+RULES: tuple[Rule, ...] = (refuses(_ROWS), _best, _evaluation, _early_stopping)
 """What axolotl refuses about batches, warm-up, saving and evaluating."""

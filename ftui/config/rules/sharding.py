@@ -100,7 +100,7 @@ def _pinned(subject: Subject) -> Iterator[Finding]:
     place = "fsdp_config.cpu_offload_pin_memory"
     if subject.get(place) is not False:
         return
-    if subject.axolotl < (0, 21) and str(subject.get("fsdp_version")) != "2":
+    if fsdp_version(subject) != 2:
         yield error(place, "FSDP1 always pins the memory it offloads to", "set `fsdp_version: 2`")
     elif not subject.get("fsdp_config.offload_params"):
         yield error(
