@@ -97,6 +97,26 @@ def read_config(path: Path) -> str:
         ) from error
 
 
+def write_back(path: Path, text: str, *, known: str) -> None:
+    """Put `text` in place of `known` in a person's config; its mode and a link to it stay.
+
+    Raises ConfigError when the file holds something else by now, or cannot be written; it is
+    then as it was.
+    """
+    if read_config(path) != known:
+        raise ConfigError(
+            "not written: the file was changed meanwhile",
+            where=str(path),
+            hint="open it again, or make the change by hand",
+        )
+    file = path.resolve()
+    try:
+        write_atomic(file, text, mode=file.stat().st_mode & 0o7777)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError("the file cannot be written", where=str(path), why=why) from error
+
+
 def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write `text` to `path` so that a reader sees the old file or the new one, never half.
 

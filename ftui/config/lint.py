@@ -50,15 +50,17 @@ def _twice(source: Source) -> Iterator[Finding]:
 def _told_once(subject: Subject, version: str) -> Iterator[Finding]:
     """The rules' findings, and the schema's where no rule says it better.
 
-    A rule's error speaks for all that is inside its place, its warning for the place alone.
+    A rule's error speaks for all that is inside its place; its warning only says better what an
+    unknown key is.
     """
     told = [_softened(finding, subject) for finding in judge(subject)]
     yield from told
-    places = {finding.place for finding in told}
     wrong = {finding.place for finding in told if finding.severity == "error"}
+    warned = {finding.place for finding in told if finding.severity == "warning"}
     for finding in shape.check(subject.config, version):
-        around = (finding.place[:depth] for depth in range(1, len(finding.place)))
-        if finding.place not in places and wrong.isdisjoint(around):
+        around = (finding.place[:depth] for depth in range(1, len(finding.place) + 1))
+        unknown = finding.message.startswith(shape.UNKNOWN)
+        if wrong.isdisjoint(around) and not (unknown and finding.place in warned):
             yield finding
 
 

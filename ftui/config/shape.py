@@ -23,6 +23,8 @@ _SHOWN = 8
 _Schema = Mapping[str, Any]
 _OFTEN = ("datasets", "fsdp_config", "special_tokens", "trl")
 """Mappings whose keys are most often taken for top-level ones, and the other way round."""
+UNKNOWN = "axolotl does not know"
+"""How the message about a key that is not in the schema begins."""
 _FREE = {
     "role": "datasets, under message_property_mappings",
     "content": "datasets, under message_property_mappings",
@@ -99,7 +101,7 @@ class _Walk:
             elif isinstance(extra, dict):
                 findings += self.value(item, extra, inner)
             elif not extra:
-                message = f"axolotl does not know {key!r} here and would ignore it"
+                message = f"{UNKNOWN} {key!r} here and would ignore it"
                 findings.append(error(inner, message, self._meant(inner, known)))
         return findings
 

@@ -38,24 +38,11 @@ def save(plan: Plan, shown: str, known: str) -> str:
     """Write the config back into the file that it was opened from; the text that is there now.
 
     `known` is what the file held when it was opened or last saved. Raises ConfigError when it
-    holds something else, when `shown` is no YAML, or when the file cannot be written; it is then
-    as it was.
+    holds something else, when `shown` is no YAML, or when the file cannot be written.
     """
-    path = plan.preset.path
-    if paths.read_config(path) != known:
-        raise ConfigError(
-            "not saved: the file was changed since it was opened",
-            where=str(path),
-            hint="open it again with `ftui --config`, or save your changes by hand",
-        )
     try:
         text = own_text(plan, shown)
-        paths.write_atomic(path.resolve(), text, mode=path.stat().st_mode & 0o777)
     except YamlProblem as error:
-        raise ConfigError("not saved: this is not YAML", why=error.message) from error
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise ConfigError(
-            "not saved: the file cannot be written", where=str(path), why=why
-        ) from error
+        raise ConfigError("not written: this is not YAML", why=error.message) from error
+    paths.write_back(plan.preset.path, text, known=known)
     return text

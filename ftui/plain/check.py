@@ -108,7 +108,7 @@ def _mended(config: Path, text: str, judge: Judge, *, yes: bool) -> str:
     if not (yes or _agreed()):
         console.say("Nothing was written.")
         return text
-    _write(config, text, new)
+    paths.write_back(config, new, known=text)
     console.say(f"✓ {config} is written.")
     return new
 
@@ -137,20 +137,6 @@ def _agreed() -> bool:
             "nothing was written: there is no terminal to ask at", hint="add -y to write it"
         )
     return click.confirm("Write it?", default=False, err=True)
-
-
-def _write(config: Path, known: str, new: str) -> None:
-    """Put the new text in place of the old, through a link if the path is one."""
-    if paths.read_config(config) != known:
-        raise ConfigError("not written: the file was changed meanwhile", where=str(config))
-    try:
-        file = config.resolve()
-        paths.write_atomic(file, new, mode=file.stat().st_mode & 0o7777)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise ConfigError(
-            "the mended config cannot be written", where=str(config), why=why
-        ) from error
 
 
 @dataclass(frozen=True)

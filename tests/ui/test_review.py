@@ -241,7 +241,7 @@ async def test_a_file_changed_by_somebody_else_is_not_overwritten(tmp_path: Path
     async with own_config(tmp_path) as (pilot, file):
         file.write_text("other: 1\n")
         await pilot.press("s")
-        await shows(pilot, "not saved: the file was changed", "→ open it again")
+        await shows(pilot, "not written: the file was changed", "→ open it again")
         assert file.read_text() == "other: 1\n"
 
 

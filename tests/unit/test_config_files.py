@@ -31,7 +31,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("wrong", "path", "right"),
     [
         ("deepspeed: zero9.json", "deepspeed", "deepspeed: zero.json"),
-        ("deepspeed: deepspeed_configs/zero1.json", "deepspeed", "deepspeed: {zero_optimization: {stage: 1}}"),
+        (
+            "deepspeed: deepspeed_configs/zero1.json",
+            "deepspeed",
+            "deepspeed: {zero_optimization: {stage: 1}}",
+        ),
         ("deepspeed: model", "deepspeed", "deepspeed: ./zero.json"),
         ("deepspeed: broken.json", "deepspeed", "deepspeed:"),
         ("deepspeed: list.json", "deepspeed", "deepspeed: ''"),

@@ -105,7 +105,7 @@ def test_an_edit_by_hand_is_saved_with_its_remark_and_without_the_runs_settings(
 def test_a_file_that_somebody_else_changed_is_not_overwritten(file: Path) -> None:
     plan = opened(file)
     file.write_text(CONFIG + "seed: 1\n")
-    with pytest.raises(ConfigError, match="changed since"):
+    with pytest.raises(ConfigError, match="changed meanwhile"):
         save(plan, config_text(plan), CONFIG)
     assert file.read_text() == CONFIG + "seed: 1\n"
 

@@ -118,7 +118,7 @@ def _nothing(subject: Subject) -> Iterator[Finding]:
         looks = not subject.has("tokenizer_use_mistral_common")
         if looks and key in subject.config and not subject.has(key):
             message = "axolotl cannot read a config where this is left empty"
-            yield error(key, message, f"remove {key}", *drop(key))
+            yield error(key, message, f"remove {key}")
 
 
 def _plugin_names(subject: Subject) -> Iterator[Finding]:
