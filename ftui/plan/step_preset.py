@@ -69,7 +69,7 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
 def _explain(plan: Plan, answer: str, world: World) -> str:
     preset = next(preset for preset in world.presets if preset.name == answer)
     needs = preset.needs.text or (_gpus(preset.needs) if preset.needs.gpus else "no GPU")
-    return f"{preset.title}: for {preset.audience}. Needs {needs}."
+    return f"{preset.title}. For {preset.audience}. Needs {needs}."
 
 
 PRESET = Step(

@@ -58,6 +58,8 @@ axolotl:
   adapter: qlora
   load_in_4bit: true
   lora_r: 32
+  lora_alpha: 16
+  lora_target_linear: true
   sequence_len: 1024
   micro_batch_size: 1
   num_epochs: 1
