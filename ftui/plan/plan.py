@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftui.plan.places import value_at
+
 Settings = Mapping[str, Any]
 """An axolotl config as plain data. Never changed in place."""
 
@@ -65,15 +67,7 @@ class Plan:
 
     def get(self, path: str, default: Any = None) -> Any:
         """The setting at a dotted path such as `datasets.0.path`, or `default`."""
-        node: Any = self.settings
-        for part in path.split("."):
-            if isinstance(node, Mapping) and part in node:
-                node = node[part]
-            elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
-                node = node[int(part)]
-            else:
-                return default
-        return node
+        return value_at(self.settings, path, default)
 
     def with_settings(self, **changes: Any) -> Plan:
         """A copy with top-level settings replaced; a value of None removes the key."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ftui.plan.hardware import Gpu
+from ftui.plan.places import value_at
 
 if TYPE_CHECKING:
     from ftui.config.edit import Edit
@@ -60,15 +61,7 @@ class Subject:
 
     def get(self, place: str, default: Any = None) -> Any:
         """The value at a dotted place such as `datasets.0.type`, or `default`."""
-        node: Any = self.config
-        for part in place.split("."):
-            if isinstance(node, Mapping) and part in node:
-                node = node[part]
-            elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
-                node = node[int(part)]
-            else:
-                return default
-        return node
+        return value_at(self.config, place, default)
 
     def has(self, place: str) -> bool:
         """Whether there is something other than nothing at a dotted place."""
