@@ -87,6 +87,11 @@ class BaseModel:
     mistral_common: bool = False
     """Whether its tokenizer is Mistral's own (tekken.json), which has the chat template in it:
     axolotl then takes no `chat_template` and no `special_tokens`."""
+    attention: str = ""
+    """The attention implementation that it must have, where it is not free to choose."""
+    mxfp4: bool = False
+    """Whether its weights come in 4-bit numbers (MXFP4), which cannot be trained: they are made
+    16-bit while it loads, and QLoRA would have to make 4-bit ones of them again."""
     experts: Experts | None = None
     linear_attention: LinearAttention | None = None
     vision: Vision | None = None

@@ -39,11 +39,26 @@ def _current(plan: Plan) -> str:
     return str(plan.get("adapter") or "full")
 
 
+def _options(plan: Plan, world: World) -> tuple[Option, ...]:
+    """All three, but no second quantization of a model that is already quantized."""
+    return tuple(
+        option for option in _OPTIONS if option.value != "qlora" or not _is_quantized(plan)
+    )
+
+
+def _is_quantized(plan: Plan) -> bool:
+    return bool(plan.get("model_quantization_config"))
+
+
 def _apply(plan: Plan, answer: str, world: World) -> Plan:
     if answer == _current(plan):
         return plan
     if answer not in _MEANING:
         raise UsageError(f"there is no method {answer!r}", hint="Use lora, qlora or full.")
+    if answer == "qlora" and _is_quantized(plan):
+        raise UsageError(
+            "no QLoRA for this base model: its weights already are in 4 bits", hint="Use lora."
+        )
     four_bit = True if answer == "qlora" else None
     changed = plan.with_settings(load_in_4bit=four_bit, load_in_8bit=None)
     if answer == "full":
@@ -87,7 +102,7 @@ METHOD = Step(
     title="Method",
     question="How should it be trained?",
     help="How much of the model changes, and how fast. The preset's numbers are a good start.",
-    options=lambda plan, world: _OPTIONS,
+    options=_options,
     current=_current,
     apply=_apply,
     summary=lambda plan: next(

@@ -15,13 +15,14 @@ from ftui.plan.step import Option, Step, World
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _ITS_OWN = ("model_quantization_config", "model_quantization_config_kwargs")
-"""Settings that only the preset's own model has a use for."""
+"""Settings of a model whose weights are already quantized."""
 _FITTED = (
     "chat_template",
     "tokenizer_use_mistral_common",
     "eot_tokens",
     "special_tokens",
     "fsdp_config",
+    "attn_implementation",
     *_ITS_OWN,
 )
 """Settings that belong to one model and change with it."""
@@ -73,7 +74,9 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
         else:
             changes |= _targets(plan, _facts(answer, world.models))
     else:
-        changes = _fit(plan, _facts(answer, world.models))
+        changes = _fit(plan, world.models, _facts(answer, world.models))
+    if changes["model_quantization_config"] and plan.get("adapter") == "qlora":
+        changes |= {"adapter": "lora", "load_in_4bit": None}
     return plan.with_settings(base_model=answer, **changes)
 
 
@@ -89,15 +92,30 @@ def _check(answer: str, models: tuple[BaseModel, ...]) -> None:
         )
 
 
-def _fit(plan: Plan, model: BaseModel | None) -> dict[str, Any]:
+def _fit(plan: Plan, models: tuple[BaseModel, ...], model: BaseModel | None) -> dict[str, Any]:
     """What another model changes: its template and tokens, what LoRA and FSDP take hold of."""
-    changes = {**dict.fromkeys(_ITS_OWN), **_language(plan, model), **_targets(plan, model)}
+    now = _facts(_current(plan), models)
+    changes = {**_weights(now, model), **_language(plan, model), **_targets(plan, model)}
     fsdp = plan.get("fsdp_config")
     if fsdp:
         fsdp = {key: fsdp[key] for key in fsdp if key != "transformer_layer_cls_to_wrap"}
+        if model and model.mxfp4:
+            fsdp["cpu_ram_efficient_loading"] = False
         if model:
             fsdp["transformer_layer_cls_to_wrap"] = model.decoder_layer
         changes["fsdp_config"] = fsdp
+    return changes
+
+
+def _weights(now: BaseModel | None, model: BaseModel | None) -> dict[str, Any]:
+    """How its weights are loaded, and with which attention: `now` is the model that goes."""
+    changes: dict[str, Any] = dict.fromkeys(_ITS_OWN)
+    if model and model.mxfp4:
+        changes = dict(zip(_ITS_OWN, ("Mxfp4Config", {"dequantize": True}), strict=True))
+    if model and model.attention:
+        changes["attn_implementation"] = model.attention
+    elif now and now.attention:
+        changes["attn_implementation"] = "sdpa"
     return changes
 
 
@@ -135,9 +153,14 @@ def _explain(plan: Plan, answer: str, world: World) -> str:
     if model is None:
         return "The base model: a hub id (it is downloaded) or a folder on this machine."
     gate = " The hub asks for a login and an agreed licence." if model.gated else ""
+    stored = (
+        " Its weights already are in 4 bits (MXFP4): it is trained with LoRA, not with QLoRA."
+        if model.mxfp4
+        else ""
+    )
     return (
         f"A base model with {model.size} parameters (weights that can learn), "
-        f"licence {model.licence}.{gate}"
+        f"licence {model.licence}.{stored}{gate}"
     )
 
 

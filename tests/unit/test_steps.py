@@ -85,6 +85,26 @@ def test_any_way_through_the_wizard_ends_in_a_valid_config(data: st.DataObject) 
     assert errors(text(answered)) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nano-sql-lora",
+        "llama3-8b-full-zero3",
+        "llama3-8b-qlora-fsdp",
+        "gemma3-4b-qlora",
+        "gpt-oss-20b-lora",
+    ],
+)
+def test_every_model_goes_with_every_method(name: str) -> None:
+    model, method, wrong = step("model"), step("method"), []
+    for base in model.options(plan(name), WORLD):
+        chosen = model.apply(plan(name), base.value, WORLD)
+        for way in method.options(chosen, WORLD):
+            found = errors(text(method.apply(chosen, way.value, WORLD)))
+            wrong += [(base.value, way.value, issue) for issue in found]
+    assert wrong == []
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(NAMES), st.text() | st.integers().map(str))
 def test_any_typed_text_is_an_answer_or_an_error_for_people(name: str, typed: str) -> None:
@@ -241,6 +261,24 @@ class TestMethod:
         assert field("method", "lora_r").read(full) == ""
         with pytest.raises(UsageError, match="belongs to an adapter"):
             field("method", "lora_r").write(full, "8")
+
+    def test_no_second_quantization_of_a_model_that_comes_in_4_bits(self) -> None:
+        preset = plan("gpt-oss-20b-lora")
+        assert [option.value for option in step("method").options(preset, WORLD)] == [
+            "lora",
+            "full",
+        ]
+        with pytest.raises(UsageError, match="already are in 4 bits"):
+            step("method").apply(preset, "qlora", WORLD)
+
+    def test_qlora_becomes_lora_on_a_model_that_comes_in_4_bits(self) -> None:
+        chosen = step("model").apply(plan("llama3-8b-qlora-fsdp"), "openai/gpt-oss-20b", WORLD)
+        assert (chosen.get("adapter"), chosen.get("load_in_4bit")) == ("lora", None)
+        assert chosen.get("model_quantization_config") == "Mxfp4Config"
+        assert chosen.get("attn_implementation") == "eager"
+        assert "LoRA, not with QLoRA" in step("model").explain(chosen, "openai/gpt-oss-20b", WORLD)
+        llama = step("model").apply(chosen, "Qwen/Qwen3-8B", WORLD)
+        assert llama.get("attn_implementation") == "sdpa"
 
     def test_an_unknown_method(self) -> None:
         with pytest.raises(UsageError):
