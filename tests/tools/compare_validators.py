@@ -22,8 +22,8 @@ from pathlib import Path
 from ftui.config import schema, shape, verdict
 from ftui.config.issue import Issue
 from ftui.config.lint import check
-from ftui.config.rules import refusals
-from ftui.config.rules.attention import OLD_SWITCHES
+from ftui.config.rules import refused
+from ftui.config.rules.refused.attention import OLD_SWITCHES
 from ftui.config.rules.rule import Subject
 from ftui.plan.yaml_source import read
 from ftui.runtimes import Kind
@@ -147,7 +147,7 @@ def _claims(case: Case, version: str) -> tuple[str, ...]:
     known = schema.known(version)
     major, minor = (int(part) for part in known.split(".")[:2])
     subject = Subject(data, (major, minor), case.gpus, Path.cwd())
-    found = [finding for rule in refusals.RULES for finding in rule(subject)]
+    found = [finding for rule in refused.RULES for finding in rule(subject)]
     found += [each for each in shape.check(data, known) if not _NO_CLAIM.search(each.message)]
     found = [each for each in found if each.place[0] not in _NEVER_READ]
     return tuple(".".join(each.place) for each in found if each.severity == "error")

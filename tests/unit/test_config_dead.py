@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ftui.config import schema
-from ftui.config.rules import dead, dead_dataset, defaults
-from ftui.config.rules.dead import _GROUPS
+from ftui.config.rules.silent import dead, dead_dataset, defaults
+from ftui.config.rules.silent.dead import _GROUPS
 from tests.unit.rules import findings
 
 RULES = (*dead.RULES, *dead_dataset.RULES)

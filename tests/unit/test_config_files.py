@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftui.config.rules.files import RULES
+from ftui.config.rules.silent.files import RULES
 from tests.unit.rules import findings
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ftui.config.fix import modernise
 from ftui.config.lint import check
-from ftui.config.rules import removed, renamed, switches
+from ftui.config.rules.outdated import removed, renamed, switches
 from ftui.config.schema import VERSIONS
 
 OLD = """\

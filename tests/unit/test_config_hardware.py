@@ -9,7 +9,7 @@ import pytest
 from ftui.config.build import build
 from ftui.config.lint import check
 from ftui.config.render import render
-from ftui.config.rules.hardware import RULES
+from ftui.config.rules.silent.hardware import RULES
 from ftui.plan.gpus import parse
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.plan import Preset

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ftui.config import schema
-from ftui.config.rules import dataset_types, names
+from ftui.config.rules.silent import dataset_types, names
 from tests.unit.rules import findings
 
 RULES = (*names.RULES, *dataset_types.RULES)

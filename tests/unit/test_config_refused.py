@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.config.edit import apply_edits
-from ftui.config.rules.refusals import RULES
+from ftui.config.rules.refused import RULES
 from ftui.config.rules.rule import Finding, Subject
 from ftui.config.rules.table import Row, refuses
 from ftui.config.schema import load

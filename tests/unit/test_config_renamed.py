@@ -9,7 +9,8 @@ import yaml
 
 from ftui.config import schema
 from ftui.config.fix import modernise
-from ftui.config.rules import fsdp1, keys, removed, renamed, sharegpt, switches
+from ftui.config.rules.outdated import fsdp1, removed, renamed, sharegpt, switches
+from ftui.config.rules.refused import keys
 from ftui.config.rules.rule import Finding, Subject
 from ftui.plan.yaml_source import read
 

@@ -6,7 +6,7 @@ import pytest
 
 from ftui.config.edit import apply_edits
 from ftui.config.lint import check
-from ftui.config.rules.timing import RULES
+from ftui.config.rules.silent.timing import RULES
 from tests.unit.rules import findings
 
 ROWS = "val_set_size: 0.1\n"

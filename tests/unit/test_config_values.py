@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ftui.config import schema
-from ftui.config.rules.values import _BOUNDS, RULES
+from ftui.config.rules.silent.values import _BOUNDS, RULES
 from tests.unit.rules import findings
 
 

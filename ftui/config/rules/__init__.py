@@ -4,48 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftui.config.rules import (
-    dataset_types,
-    dead,
-    dead_dataset,
-    defaults,
-    files,
-    free_keys,
-    fsdp1,
-    hardware,
-    keys,
-    names,
-    needed,
-    refusals,
-    removed,
-    renamed,
-    sharegpt,
-    switches,
-    timing,
-    values,
-)
+from ftui.config.rules import outdated, refused, silent
 from ftui.config.rules.rule import Finding, Rule, Subject
 
-RULES: tuple[Rule, ...] = (
-    *keys.RULES,
-    *renamed.RULES,
-    *removed.RULES,
-    *switches.RULES,
-    *sharegpt.RULES,
-    *fsdp1.RULES,
-    *refusals.RULES,
-    *values.RULES,
-    *names.RULES,
-    *dataset_types.RULES,
-    *timing.RULES,
-    *dead.RULES,
-    *dead_dataset.RULES,
-    *needed.RULES,
-    *free_keys.RULES,
-    *defaults.RULES,
-    *hardware.RULES,
-    *files.RULES,
-)
+RULES: tuple[Rule, ...] = (*outdated.RULES, *refused.RULES, *silent.RULES)
 """Every rule there is."""
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftui.config.rules.refused.sharding import fsdp, fsdp_version
 from ftui.config.rules.rule import Finding, Rule, Subject, error
-from ftui.config.rules.sharding import fsdp, fsdp_version
 
 _PLAIN_START = (None, True, False, "gaussian")
 _WHY = "does not work with a base model in 4 bits that FSDP loads through the CPU"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftui.config.edit import Drop, Edit, Put, Rename
-from ftui.config.rules.renamed import say
+from ftui.config.rules.outdated.renamed import say
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 
 ATTENTION: Mapping[str, str] = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ftui.config import schema
 from ftui.config.edit import Drop, Edit, Put, Rename
-from ftui.config.rules.renamed import removal
+from ftui.config.rules.outdated.renamed import removal
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 
 _GPTQ = "axolotl reads this from the quantized model itself: take the line out"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftui.config.rules.refused.sharding import fsdp_version
 from ftui.config.rules.rule import Finding, Rule, Subject, error
-from ftui.config.rules.sharding import fsdp_version
 from ftui.config.rules.table import Row, drop, put, refuses
 
 _BEFORE = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ftui.config.rules.names import names, suggestion
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
+from ftui.config.rules.silent.names import names, suggestion
 from ftui.plan.nearest import nearest
 
 _KIND_OF_RL: Mapping[str, str] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftui.config.rules.plugins import listed
+from ftui.config.rules.refused.plugins import listed
 from ftui.config.rules.rule import Finding, Rule, Subject, error
 from ftui.config.rules.table import Row, drop, put, refuses
 

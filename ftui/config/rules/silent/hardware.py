@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ftui.config.edit import Drop, Put
-from ftui.config.rules.attention import attention
-from ftui.config.rules.names import names
+from ftui.config.rules.refused.attention import attention
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
-from ftui.config.rules.timing import evaluates_on
+from ftui.config.rules.silent.names import names
+from ftui.config.rules.silent.timing import evaluates_on
 
 _AMPERE = 80
 _HOPPER = 90

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ftui.config.rules.dataset_types import kind
-from ftui.config.rules.names import names
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
+from ftui.config.rules.silent.dataset_types import kind
+from ftui.config.rules.silent.names import names
 
 _OF_CONVERSATIONS = (
     "field_messages",

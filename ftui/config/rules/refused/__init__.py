@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ftui.config.rules import (
+from ftui.config.rules.refused import (
     adapter_kinds,
     adapters,
     attention,
     checked,
     experts,
     export,
+    keys,
     optimizers,
     parallel,
     plugins,
@@ -21,6 +22,7 @@ from ftui.config.rules import (
 from ftui.config.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    *keys.RULES,
     *schedule.RULES,
     *rows.RULES,
     *adapters.RULES,
