@@ -38,25 +38,39 @@ _GUESSES = 100
 
 def check(config: Mapping[Any, Any], version: str) -> list[Finding]:
     """What is wrong with a config's keys and types by the schema of an axolotl version."""
-    walk = _Walk(schemas.load(version))
+    walk = _Walk(version)
     return walk.value(config, walk.with_plugins(config), ())
 
 
 class _Walk:
     """A walk through a config beside its schema."""
 
-    def __init__(self, schema: _Schema) -> None:
-        self._schema = schema
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self._schema = schemas.load(version)
         self._guessed = 0
 
     def with_plugins(self, config: Mapping[Any, Any]) -> _Schema:
         """The schema of a config, with the keys of the plugins that it lists."""
         listed = config.get("plugins")
-        properties = dict(self._schema["properties"])
+        properties = {**self._schema["properties"], "datasets": self._datasets(config)}
         for name in listed if isinstance(listed, list) else ():
             if isinstance(name, str):
                 properties |= self._schema["plugins"].get(name, {})
         return {**self._schema, "properties": properties}
+
+    def _datasets(self, config: Mapping[Any, Any]) -> _Schema:
+        """The schema of `datasets` for the kind of training, which decides who reads an item.
+
+        A key of another kind is let through here: the rule about dead keys of a dataset tells it.
+        """
+        properties: dict[str, Any] = {key: {} for key in schemas.dataset_keys(self._version)}
+        model = self._schema["$defs"][schemas.dataset_model(config.get("rl"))]
+        item = {"type": "object", "properties": {**properties, **model["properties"]}}
+        forms = {"anyOf": [item, {"$ref": "#/$defs/SyntheticDataset"}]}
+        given = self._schema["properties"]["datasets"]
+        lists = [{**form, "items": forms} if "items" in form else form for form in given["anyOf"]]
+        return {**given, "anyOf": lists}
 
     def value(self, value: Any, schema: _Schema, place: Place) -> list[Finding]:
         """What is wrong with a value, deepest places included."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ftui.config import schema
 from ftui.plan.hardware import Gpu
 from ftui.plan.places import value_at
 
@@ -58,6 +59,11 @@ class Subject:
     """The GPUs that will train; empty = a CPU trains; None = nobody knows, so say nothing."""
     folder: Path | None = None
     """Where relative paths in the config begin; None = nobody knows, so look for no file."""
+
+    @property
+    def version(self) -> str:
+        """The shipped schema's version that its axolotl is judged by."""
+        return schema.known(f"{self.axolotl[0]}.{self.axolotl[1]}")
 
     def get(self, place: str, default: Any = None) -> Any:
         """The value at a dotted place such as `datasets.0.type`, or `default`."""

@@ -43,6 +43,25 @@ def load(version: str = NEWEST) -> Mapping[str, Any]:
     return schema
 
 
+_DATASET_MODELS = ("SFTDataset", "DPODataset", "KTODataset", "StepwiseSupervisedDataset")
+_BY_RL = {"dpo": "DPODataset", "ipo": "DPODataset", "simpo": "DPODataset", "kto": "KTODataset"}
+
+
+def dataset_model(rl: Any) -> str:
+    """The definition that axolotl reads each item of `datasets` with; it drops other keys.
+
+    axolotl/utils/config/__init__.py, validate_config, 0.19 and 0.21.
+    """
+    return _BY_RL.get(rl, "SFTDataset") if isinstance(rl, str) else "SFTDataset"
+
+
+def dataset_keys(version: str, model: str = "") -> frozenset[str]:
+    """The keys that a dataset may have: those of one model, or those of all of them."""
+    definitions = load(version)["$defs"]
+    models = (model,) if model else _DATASET_MODELS
+    return frozenset(key for each in models for key in definitions[each]["properties"])
+
+
 def description(key: str) -> str:
     """The first sentence of what axolotl says about a top-level key, or nothing."""
     text = str(load()["properties"].get(key, {}).get("description", ""))

@@ -24,12 +24,6 @@ from axolotl import prompt_strategies
 from axolotl.prompters import PromptStyle
 from axolotl.utils.data.wrappers import DATASET_HANDLERS
 from axolotl.utils.schemas import enums
-from axolotl.utils.schemas.datasets import (
-    DPODataset,
-    KTODataset,
-    SFTDataset,
-    StepwiseSupervisedDataset,
-)
 from transformers.trainer_utils import HubStrategy, IntervalStrategy, SaveStrategy, SchedulerType
 from transformers.training_args import OptimizerNames
 
@@ -40,13 +34,6 @@ _NO_STRATEGIES = ("base", "user_defined", "jinja_template_analyzer")
 _PREFERENCE_HELPERS = ("load",)
 _OWN_SCHEDULERS = ("one_cycle", "rex")
 """What `_configure_scheduler` in axolotl's core/builders/base.py takes beside transformers' own."""
-
-_DATASET_MODELS = {
-    "sft": SFTDataset,
-    "dpo": DPODataset,
-    "kto": KTODataset,
-    "stepwise": StepwiseSupervisedDataset,
-}
 
 
 def _values(names: type[Enum]) -> list[str]:
@@ -125,9 +112,6 @@ def main() -> None:
         "dpo_losses": _compared("trl.trainer.dpo_trainer", "loss_type"),
         "grpo_losses": _compared("trl.trainer.grpo_trainer", "self.loss_type"),
         "dataset_types": _dataset_types(),
-        "dataset_keys": {
-            kind: sorted(model.model_fields) for kind, model in _DATASET_MODELS.items()
-        },
     }
     sys.stdout.write(json.dumps(names, indent=0, separators=(",", ":")) + "\n")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ftui.config import schema
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 from ftui.config.rules.silent.dataset_types import kind
-from ftui.config.rules.silent.names import names
 
 _OF_CONVERSATIONS = (
     "field_messages",
@@ -49,7 +49,6 @@ _NO_CONVERSATIONS = (
     "creative_acr",
 )
 """Types of supervised fine-tuning whose rows are no lists of messages."""
-_RL_KINDS = {"dpo": "dpo", "ipo": "dpo", "simpo": "dpo", "kto": "kto"}
 _FORMATS = {".parquet": "parquet", ".arrow": "arrow", ".csv": "csv", ".txt": "text"}
 _HARMLESS: Mapping[str, Any] = {
     "trust_remote_code": False,
@@ -91,15 +90,14 @@ def _field_of_completion(subject: Subject) -> Iterator[Finding]:
 
 def _dropped(subject: Subject) -> Iterator[Finding]:
     """axolotl reads a dataset into a model of its kind and drops what that does not have."""
-    models: Mapping[str, list[str]] = names(subject)["dataset_keys"]
-    wanted = _RL_KINDS.get(subject.text("rl"), "sft")
-    known = {key for model in models.values() for key in model}
+    model = schema.dataset_model(subject.get("rl"))
+    elsewhere = schema.dataset_keys(subject.version) - schema.dataset_keys(subject.version, model)
     for at, entry in subject.entries("datasets"):
         if entry.get("type") == "_synthetic":
             continue
         for key, value in entry.items():
-            if key in known and key not in models[wanted] and _says_something(key, value, entry):
-                words = f"`rl: {subject.text('rl')}`" if wanted != "sft" else "this training"
+            if key in elsewhere and _says_something(key, value, entry):
+                words = f"`rl: {subject.get('rl')}`" if model != "SFTDataset" else "this training"
                 message = f"axolotl drops this key with {words}: it has no effect"
                 yield error(f"{at}.{key}", message, _INSTEAD.get(key, "take it out"))
 

@@ -33,7 +33,7 @@ _COMMON_SLIPS = {"jsonl": "json", "txt": "text", "tsv": "csv", "feather": "arrow
 
 def names(subject: Subject) -> Mapping[str, Any]:
     """The names that the subject's axolotl knows; made by ftui/config/schema/make_names.py."""
-    return _load(schema.known(f"{subject.axolotl[0]}.{subject.axolotl[1]}"))
+    return _load(subject.version)
 
 
 @cache
