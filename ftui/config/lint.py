@@ -59,8 +59,7 @@ def _told_once(subject: Subject, version: str) -> Iterator[Finding]:
     warned = {finding.place for finding in told if finding.severity == "warning"}
     for finding in shape.check(subject.config, version):
         around = (finding.place[:depth] for depth in range(1, len(finding.place) + 1))
-        unknown = finding.message.startswith(shape.UNKNOWN)
-        if wrong.isdisjoint(around) and not (unknown and finding.place in warned):
+        if wrong.isdisjoint(around) and not (finding.unknown_key and finding.place in warned):
             yield finding
 
 

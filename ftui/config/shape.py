@@ -16,6 +16,7 @@ from typing import Any
 
 from ftui.config import schema as schemas
 from ftui.config.rules.rule import Finding, Place, error
+from ftui.config.rules.silent import free_keys
 from ftui.plan.nearest import distance, nearest
 
 _SHOWN = 8
@@ -23,15 +24,6 @@ _SHOWN = 8
 _Schema = Mapping[str, Any]
 _OFTEN = ("datasets", "fsdp_config", "special_tokens", "trl")
 """Mappings whose keys are most often taken for top-level ones, and the other way round."""
-UNKNOWN = "axolotl does not know"
-"""How the message about a key that is not in the schema begins."""
-_FREE = {
-    "role": "datasets, under message_property_mappings",
-    "content": "datasets, under message_property_mappings",
-    "use_reentrant": "gradient_checkpointing_kwargs",
-    "dequantize": "model_quantization_config_kwargs",
-}
-"""Homes of keys that the schema does not name, in mappings that take any key."""
 _GUESSES = 100
 """Unknown keys for which the nearest real one is looked for: each takes some milliseconds."""
 
@@ -115,8 +107,9 @@ class _Walk:
             elif isinstance(extra, dict):
                 findings += self.value(item, extra, inner)
             elif not extra:
-                message = f"{UNKNOWN} {key!r} here and would ignore it"
-                findings.append(error(inner, message, self._meant(inner, known)))
+                message = f"axolotl does not know {key!r} here and would ignore it"
+                hint = self._meant(inner, known)
+                findings.append(Finding("error", inner, message, hint, unknown_key=True))
         return findings
 
     def _meant(self, place: Place, known: Mapping[str, _Schema]) -> str:
@@ -135,8 +128,8 @@ class _Walk:
 
     def _home(self, key: str) -> str:
         """The key whose mapping, or list of mappings, knows this one: `datasets`."""
-        if key in _FREE:
-            return _FREE[key]
+        if key in free_keys.HOMES:
+            return free_keys.HOMES[key]
         properties = self._schema["properties"]
         for head in (*_OFTEN, *properties):
             inner = self._inside(properties.get(head, {}))

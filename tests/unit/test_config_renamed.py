@@ -466,3 +466,9 @@ def test_a_value_of_any_type_gets_an_answer(value: Any, axolotl: tuple[int, int]
         subject = Subject(config, axolotl)
         for rule in RULES:
             assert all(finding.place[0] in config for finding in rule(subject))
+
+
+def test_a_share_of_the_run_is_no_number_of_warm_up_steps() -> None:
+    assert mended("warmup_steps: 0.1\n") == {"warmup_ratio": 0.1}
+    assert only("warmup_steps: 0.1\nwarmup_ratio: 0.1\n").edits == ()
+    assert findings("warmup_steps: 10\n") == []

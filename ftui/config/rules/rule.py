@@ -32,6 +32,8 @@ class Finding:
     message: str
     hint: str = ""
     edits: tuple[Edit, ...] = ()
+    unknown_key: bool = False
+    """Whether it says no more than that the schema does not have this key."""
 
 
 def error(place: str | Place, message: str, hint: str = "", *edits: Edit) -> Finding:

@@ -156,4 +156,15 @@ def experts(subject: Subject) -> Iterator[Finding]:
     yield warning(key, message, f"write `{say(new, value)}`", *edits)
 
 
-RULES: tuple[Rule, ...] = (attention, other_switches, old_values, experts)
+def warm_up_share(subject: Subject) -> Iterator[Finding]:
+    """`warmup_steps: 0.1`, which axolotl's diffusion plugin took for a share of the run."""
+    key, share = "warmup_steps", subject.number("warmup_steps")
+    if share is None or not 0 < share < 1:
+        return
+    edits = () if subject.has("warmup_ratio") else (Rename((key,), "warmup_ratio"),)
+    message = "warmup_steps counts steps; a share of the run is warmup_ratio"
+    hint = f"write `warmup_ratio: {share:g}`" if edits else "remove it: warmup_ratio is there"
+    yield error(key, message, hint, *edits)
+
+
+RULES: tuple[Rule, ...] = (attention, other_switches, old_values, experts, warm_up_share)

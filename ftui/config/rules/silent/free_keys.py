@@ -29,6 +29,11 @@ _SWITCHES = (
 )
 _TURN = ("role", "content")
 """What every chat template reads of a turn; a template may read more (tool_calls, name, …)."""
+HOMES: Mapping[str, str] = {
+    **{key: home for home, keys in {**_KNOWN, **_COMMON}.items() for key in keys},
+    **dict.fromkeys(_TURN, "datasets, under message_property_mappings"),
+}
+"""Where each of these keys belongs, in words; the schema names none of them."""
 
 
 def _keys(subject: Subject) -> Iterator[Finding]:
