@@ -167,8 +167,15 @@ _MESSAGES: tuple[tuple[str, str, str], ...] = (
         "correct the path, or put the file there",
     ),
 )
+_REMARK = re.compile(r"Auto-enabling LoRA kernel optimizations.*", re.DOTALL)
+"""What axolotl logs as a warning though all is well: it turns on its faster LoRA code."""
 _PATTERNS = [(re.compile(pattern), words, hint) for pattern, words, hint in _MESSAGES]
 _TYPE_PATTERNS = [(re.compile(pattern), words) for pattern, words in _TYPES]
+
+
+def is_remark(message: str) -> bool:
+    """Whether a warning of axolotl's says nothing against the config."""
+    return _REMARK.fullmatch(message) is not None
 
 
 def explain(issue: Issue) -> Issue:

@@ -30,7 +30,7 @@ def shortage(needs: Needs, hardware: Hardware) -> str:
 def _gpus(needs: Needs) -> str:
     count = f"{needs.gpus} GPUs" if needs.gpus > 1 else "a GPU"
     each = " each" if needs.gpus > 1 else ""
-    return f"{count} with {needs.gpu_memory_gib:g} GiB{each}"
+    return f"{count} with {needs.gpu_memory_gib:g} GiB{each}" if needs.gpu_memory_gib else count
 
 
 def _size(preset: Preset) -> str:

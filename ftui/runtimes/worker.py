@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from ftui.config.explain import explain
+from ftui.config.explain import explain, is_remark
 from ftui.config.issue import Issue
 from ftui.errors import RuntimeMissing, TimedOut
 from ftui.plan.hardware import Gpu
@@ -83,7 +83,7 @@ class Validator:
             except BaseException:
                 await self._end()  # half an answer may be on its way
                 raise
-        return [issue_at(raw, source) for raw in answer["issues"]]
+        return [issue_at(raw, source) for raw in answer["issues"] if not is_remark(raw["message"])]
 
     async def _ask(self, text: str, target: Mapping[str, Any], **more: bool) -> dict[str, Any]:
         """The worker's answer to one request, which holds a list of `issues`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftui.config.explain import explain
+from ftui.config.explain import explain, is_remark
 from ftui.config.issue import Issue
 
 INTEGER = "Input should be a valid integer, unable to parse string as an integer"
@@ -45,6 +45,11 @@ def told(message: str) -> Issue:
 )
 def test_what_a_value_should_be(message: str, words: str) -> None:
     assert told(message) == Issue("error", "key", 3, words)
+
+
+def test_a_remark_is_nothing_against_the_config() -> None:
+    assert is_remark("Auto-enabling LoRA kernel optimizations for faster training. Please …")
+    assert not is_remark("bf16 requested, but AMP is not supported on this GPU.")
 
 
 @pytest.mark.parametrize(

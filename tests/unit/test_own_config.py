@@ -17,6 +17,7 @@ from ftui.plan.own_config import open_config
 from ftui.plan.plan import Plan
 from ftui.plan.presets import catalogue
 from ftui.plan.step import TargetChoice, World
+from ftui.plan.step_preset import shortage
 from ftui.plan.steps import STEPS, begin, step
 
 CONFIG = """\
@@ -58,6 +59,12 @@ def differing(old: str, new: str) -> list[tuple[str, str]]:
     assert len(old.splitlines()) == len(new.splitlines())
     pairs = zip(old.splitlines(), new.splitlines(), strict=True)
     return [(before, after) for before, after in pairs if before != after]
+
+
+def test_the_gpu_it_cannot_do_without_is_named_without_a_size(file: Path) -> None:
+    file.write_text("base_model: a/b\nbf16: true\n")
+    machine = Hardware(cores=2, memory_gib=8.0)
+    assert shortage(open_config(file).needs, machine) == "needs a GPU; this machine has no GPU"
 
 
 def test_what_runs_is_the_file_with_what_a_run_needs(file: Path) -> None:
