@@ -16,8 +16,8 @@ demo: $(STAMP)  ## fine-tune the built-in model and compare it with its base, fr
 test: unit ui e2e  ## the whole suite, fast tests first
 
 check: $(STAMP)  ## ruff, mypy --strict, import-linter
-	$(BIN)/ruff check ftui tests
-	$(BIN)/ruff format --check ftui tests
+	$(BIN)/ruff check ftui tests screenshots
+	$(BIN)/ruff format --check ftui tests screenshots
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

@@ -33,7 +33,13 @@ async def main() -> None:
     """Make every picture."""
     run = _finished_run()
     plan = plan_from_flags(
-        survey(), preset="nano-sql-lora", data=None, target=None, gpus=None, overrides=()
+        survey(),
+        config=None,
+        preset="nano-sql-lora",
+        data=None,
+        target=None,
+        gpus=None,
+        overrides=(),
     )
     await _picture("wizard", Wizard(plan), (120, 32), _wizard)
     await _picture("wizard-80x24", Wizard(plan), (80, 24), _wizard)

@@ -10,6 +10,7 @@ from ftui.config import schema, shape
 from ftui.config.edit import Drop
 from ftui.config.issue import Issue
 from ftui.config.rules import judge
+from ftui.config.rules.outdated import renamed
 from ftui.config.rules.rule import Finding, Subject, error
 from ftui.plan.hardware import Gpu
 from ftui.plan.yaml_source import Source, YamlProblem, read
@@ -58,9 +59,17 @@ def _told_once(subject: Subject, version: str) -> Iterator[Finding]:
     wrong = {finding.place for finding in told if finding.severity == "error"}
     warned = {finding.place for finding in told if finding.severity == "warning"}
     for finding in shape.check(subject.config, version):
+        if _comes_with_a_new_name(finding, subject):
+            continue
         around = (finding.place[:depth] for depth in range(1, len(finding.place) + 1))
         if wrong.isdisjoint(around) and not (finding.unknown_key and finding.place in warned):
             yield finding
+
+
+def _comes_with_a_new_name(finding: Finding, subject: Subject) -> bool:
+    """Whether a key is missing only until its old name is mended."""
+    key, absent = finding.place[0], finding.place[0] not in subject.config
+    return absent and not renamed.is_missing(subject, key)
 
 
 def _softened(finding: Finding, subject: Subject) -> Finding:

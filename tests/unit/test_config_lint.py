@@ -96,3 +96,15 @@ def test_the_schema_is_one_document_that_refers_only_to_itself(version: str) -> 
     text = json.dumps(schema)
     for name in {part.split('"')[0] for part in text.split("#/$defs/")[1:]}:
         assert name in schema["$defs"]
+
+
+def test_a_key_under_its_old_name_is_not_called_missing_too() -> None:
+    text = "base_model: a/b\nlr: 0.1\nmax_seq_len: 512\nlora_rank: 8\nlora_alpha: 16\n"
+    adapter = "adapter: lora\nlora_target_linear: true\ndatasets: [{path: a/b, type: alpaca}]\n"
+    assert [issue.path for issue in check(text + adapter)] == ["lr", "max_seq_len", "lora_rank"]
+
+
+def test_each_key_that_asks_for_an_evaluation_is_told_that_there_are_no_rows() -> None:
+    asked = "val_set_size: 0\neval_steps: 10\neval_strategy: steps\n"
+    found = check(GOOD + DATA + asked)
+    assert [issue.path for issue in found] == ["eval_steps", "eval_strategy"]

@@ -123,6 +123,12 @@ def other_names(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def is_missing(subject: Subject, key: str) -> bool:
+    """Whether a top-level key is there under no name: not under today's, and not under an old."""
+    old_names = (old for table in (AXOLOTLS, OTHERS) for old in table if table[old] == key)
+    return not any(subject.has(name) for name in (key, *old_names))
+
+
 def _old_name(subject: Subject, old: str, new: str, *, words: str = OLD) -> Iterator[Finding]:
     """What to say of one old name, if it is there."""
     value = subject.get(old, _MISSING)

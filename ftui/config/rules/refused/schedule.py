@@ -124,14 +124,14 @@ def _evaluation(subject: Subject) -> Iterator[Finding]:
                 f"set `{key}: steps`, or remove {often}",
             )
     nothing = subject.get("val_set_size") == 0 and not subject.get("test_datasets")
-    wanted = next((each for each in (key, "eval_steps") if subject.get(each)), None)
-    if nothing and wanted and strategy != "no":
-        yield error(
-            wanted,
-            "there is nothing to evaluate on: `val_set_size: 0` holds back no rows, "
-            "and there are no test_datasets",
-            f"give val_set_size more than 0, or remove {wanted}",
-        )
+    for wanted in (key, "eval_steps"):
+        if nothing and subject.get(wanted) and strategy != "no":
+            yield error(
+                wanted,
+                "there is nothing to evaluate on: `val_set_size: 0` holds back no rows, "
+                "and there are no test_datasets",
+                f"give val_set_size more than 0, or remove {wanted}",
+            )
 
 
 def _early_stopping(subject: Subject) -> Iterator[Finding]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftui.config.rules.outdated.renamed import is_missing
 from ftui.config.rules.rule import Finding, Rule, Subject, warning
 
 
 def _length(subject: Subject) -> Iterator[Finding]:
-    if not subject.has("sequence_len") and subject.has("datasets"):
+    if is_missing(subject, "sequence_len") and subject.has("datasets"):
         message = "sequence_len is not given: axolotl takes 512 tokens and drops longer rows"
         yield warning("sequence_len", message, "such as `sequence_len: 2048`")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftui.config.rules.outdated.renamed import is_missing
 from ftui.config.rules.rule import Finding, Rule, Subject, error
 
 
@@ -15,7 +16,7 @@ def _rank(subject: Subject) -> Iterator[Finding]:
         ("lora_r", "the adapter has no rank", "16"),
         ("lora_alpha", "nothing says how strongly the adapter acts", "32"),
     ):
-        if not subject.has(key):
+        if is_missing(subject, key):
             yield error("adapter", f"{key} is missing: {meaning}", f"such as `{key}: {usual}`")
 
 
