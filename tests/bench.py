@@ -21,7 +21,7 @@ from ftui.runs.model import Run
 from ftui.runs.tail import LogFollower, read_history
 from ftui.runtimes.find import Kind, find
 from ftui.runtimes.process import quiet_environment
-from ftui.runtimes.worker import Validator, capabilities
+from ftui.runtimes.validator import Validator, capabilities
 from tests.guards.test_start_up import BARE_CLICK, FTUI, MINIMAL_TEXTUAL, first_paint, seconds
 from tests.ui.test_chart import Stage, falling
 

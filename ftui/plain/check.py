@@ -186,7 +186,7 @@ def _axolotls_issues(text: str, judge: Judge) -> list[Issue] | None:
 
 
 async def _ask(text: str, gpus: Sequence[Gpu]) -> list[Issue]:
-    from ftui.runtimes.worker import Validator
+    from ftui.runtimes.validator import Validator
 
     async with Validator() as validator:
         return await validator.validate(text, gpus)

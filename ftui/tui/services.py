@@ -78,7 +78,7 @@ def _mend(config_text: str, gpus: Sequence[Gpu] | None) -> str:
 
 
 def _validator() -> AbstractAsyncContextManager[ConfigChecker]:
-    from ftui.runtimes.worker import Validator
+    from ftui.runtimes.validator import Validator
 
     return Validator()
 

@@ -11,7 +11,7 @@ from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.plan import Preset
 from ftui.plan.presets import catalogue
 from ftui.plan.steps import begin
-from ftui.runtimes.worker import Validator
+from ftui.runtimes.validator import Validator
 
 
 def _machine(preset: Preset) -> Hardware:

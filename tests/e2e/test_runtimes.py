@@ -19,7 +19,7 @@ from ftui.config.issue import Issue
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.runtimes import Kind, find
 from ftui.runtimes.install import Progress, install
-from ftui.runtimes.worker import Validator
+from ftui.runtimes.validator import Validator
 
 MACHINE = Hardware(cores=2, memory_gib=8)  # without a GPU, wherever this runs
 A10 = Gpu("NVIDIA A10", 24, "sm_86")
@@ -145,7 +145,7 @@ async def test_odd_shapes_are_told_without_a_traceback(validator: Validator) -> 
 async def test_no_worker_outlives_a_killed_ftui() -> None:
     code = (
         "import asyncio\n"
-        "from ftui.runtimes.worker import Validator\n"
+        "from ftui.runtimes.validator import Validator\n"
         "async def main():\n"
         "    async with Validator() as v:\n"
         "        print(v._process.pid, flush=True)\n"

@@ -11,7 +11,7 @@ from ftui.config.render import render
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.presets import catalogue
 from ftui.plan.steps import begin
-from ftui.runtimes.worker import Validator
+from ftui.runtimes.validator import Validator
 from tests.tools.compare_validators import Result, compare, runtime_version
 from tests.tools.corpus import Case, Mutator, gpus_for
 

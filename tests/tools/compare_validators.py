@@ -28,7 +28,7 @@ from ftui.config.rules.rule import Subject
 from ftui.plan.yaml_source import read
 from ftui.runtimes import Kind
 from ftui.runtimes.find import require
-from ftui.runtimes.worker import Validator, capabilities, issue_at
+from ftui.runtimes.validator import Validator, capabilities, issue_at
 from tests.tools.corpus import Case, Mutator, read_folder
 
 _ENVIRONMENT = re.compile(
@@ -105,7 +105,7 @@ class Oracle(Validator):
 
     async def judge(self, case: Case) -> tuple[list[Issue], frozenset[str]]:
         """axolotl's issues with a config, and the places that it ignores."""
-        answer = await self._ask(case.text, capabilities(case.gpus), unknown=True)
+        answer = await self.raw(case.text, capabilities(case.gpus), unknown=True)
         source = read(case.text)
         paths = (".".join(str(step) for step in path) for path in answer["unknown"])
         return [issue_at(raw, source) for raw in answer["issues"]], frozenset(paths)

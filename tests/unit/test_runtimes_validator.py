@@ -13,7 +13,7 @@ import pytest
 from ftui.config.issue import Issue
 from ftui.errors import RuntimeMissing, TimedOut
 from ftui.plan.hardware import Gpu
-from ftui.runtimes.worker import Validator, capabilities
+from ftui.runtimes.validator import Validator, capabilities
 
 CONFIG = "base_model: x\ndatasets:\n  - path: a\n    type: alpaca\n"
 ANSWERS = """
