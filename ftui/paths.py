@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from typing import IO
 
 from ftui.errors import ConfigError
 
@@ -76,7 +79,7 @@ def existing(text: str, *beside: Path) -> Path | None:
 
 
 def read_config(path: Path) -> str:
-    """The text of a config file. Raises ConfigError: no file, too large, no text.
+    """The text of a config file, its byte order mark too. Raises ConfigError: no file, too large.
 
     Only a regular file is read: a pipe or a device may never end.
     """
@@ -87,7 +90,7 @@ def read_config(path: Path) -> str:
         if size > LARGEST_CONFIG:
             why = f"it has {size / 2**20:.1f} MiB; the largest read is {LARGEST_CONFIG >> 20} MiB"
             raise ConfigError("this is too large to be a config", where=str(path), why=why)
-        return path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError("this config is not UTF-8 text", where=str(path)) from error
     except (OSError, ValueError) as error:
@@ -122,11 +125,34 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
 
     Raises OSError (disk full, no permission); the old file is then untouched.
     """
+    with _replacing(path, mode) as file:
+        file.write(text.encode())
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines, line ends included, in the same way; how many there were.
+
+    Where there are none, nothing is written. Raises OSError as write_atomic does.
+    """
+    count, rest = 0, iter(lines)
+    first = next(rest, None)
+    if first is None:
+        return 0
+    with _replacing(path, 0o644) as file:
+        for line in chain((first,), rest):
+            file.write(line)
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    """A file that takes the place of the one at `path` once it is whole and on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(mode)

@@ -26,6 +26,11 @@ def shorten(text: str, width: int) -> str:
     return line if len(line) <= width else line[: max(width - 1, 0)] + "…"
 
 
+def counted(number: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A length of time for people: `48 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = round(max(seconds, 0))

@@ -17,6 +17,9 @@ from ftui.plan.plan import Plan
 EVENTS_PLUGIN = "ftui_events.FtuiEvents"
 """The file that ftui puts into the run folder, and its class."""
 
+OUTPUT = "./out"
+"""Where the result goes: into the run folder."""
+
 _CPU_SETTINGS: dict[str, Any] = {
     # axolotl turns these on by itself for LoRA; then: "Torch not compiled with CUDA enabled".
     "lora_mlp_kernel": False,
@@ -39,7 +42,7 @@ def build(plan: Plan) -> dict[str, Any]:
     """
     config = copy.deepcopy(dict(plan.settings))
     _resolve_paths(config, plan.preset.path.parent)
-    config["output_dir"] = "./out"
+    config["output_dir"] = OUTPUT
     config["dataset_prepared_path"] = "./prepared"
     config["plugins"] = [*_other_plugins(config), EVENTS_PLUGIN]
     if not plan.gpus:

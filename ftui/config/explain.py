@@ -185,8 +185,8 @@ def explain(issue: Issue) -> Issue:
     if all(types):
         words = " or ".join(dict.fromkeys(word for word in types if word))
         return replace(issue, message=f"should be {words}")
-    known = [(word, part) for word, part in zip(types, parts, strict=True) if not word]
-    told = [_message(part) for _, part in known]
+    rest = [part for word, part in zip(types, parts, strict=True) if not word]
+    told = [_message(part) for part in rest]
     message = ALTERNATIVES.join(dict.fromkeys(words for words, _ in told))
     hint = next((hint for _, hint in told if hint), issue.hint)
     return replace(issue, message=message, hint=hint)

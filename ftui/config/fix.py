@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ftui.config.edit import Edit, apply_edits
+from ftui.config.edit import Edit
+from ftui.config.edit_text import apply_edits
 from ftui.config.lint import check
 from ftui.plan.hardware import Gpu
 from ftui.plan.yaml_source import YamlProblem

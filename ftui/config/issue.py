@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -30,3 +31,8 @@ class Issue:
             "message": self.message,
             "hint": self.hint,
         }
+
+
+def error_count(issues: Iterable[Issue]) -> int:
+    """How many of the issues are errors."""
+    return sum(issue.severity == "error" for issue in issues)

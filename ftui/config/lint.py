@@ -13,7 +13,7 @@ from ftui.config.rules import judge
 from ftui.config.rules.outdated import renamed
 from ftui.config.rules.rule import Finding, Subject, error
 from ftui.plan.hardware import Gpu
-from ftui.plan.yaml_source import Source, YamlProblem, read
+from ftui.plan.yaml_source import Source, YamlProblem, mapping
 
 
 def check(
@@ -30,15 +30,12 @@ def check(
     config begin; None leaves files out.
     """
     try:
-        source = read(text)
+        source = mapping(text)
     except YamlProblem as problem:
-        return [Issue("error", "", problem.line, f"this is not YAML: {problem.message}")]
-    if not isinstance(source.data, dict):
-        return [Issue("error", "", 1, "a config is a mapping: lines of `key: value`")]
-    version = schema.known(axolotl)
-    major, minor = (int(part) for part in version.split(".")[:2])
-    subject = Subject(source.data, (major, minor), None if gpus is None else tuple(gpus), folder)
-    findings = [*_twice(source), *_told_once(subject, version)]
+        return [Issue("error", "", problem.line, problem.message)]
+    known_gpus = None if gpus is None else tuple(gpus)
+    subject = Subject(source.data, schema.known(axolotl), known_gpus, folder)
+    findings = [*_twice(source), *_told_once(subject)]
     issues = [_issue(finding, source) for finding in findings]
     return sorted(issues, key=lambda issue: (issue.line, issue.path))
 
@@ -48,7 +45,7 @@ def _twice(source: Source) -> Iterator[Finding]:
         yield error(place, "this key is given twice; only the last one counts")
 
 
-def _told_once(subject: Subject, version: str) -> Iterator[Finding]:
+def _told_once(subject: Subject) -> Iterator[Finding]:
     """The rules' findings, and the schema's where no rule says it better.
 
     A rule's error speaks for all that is inside its place; its warning only says better what an
@@ -58,7 +55,7 @@ def _told_once(subject: Subject, version: str) -> Iterator[Finding]:
     yield from told
     wrong = {finding.place for finding in told if finding.severity == "error"}
     warned = {finding.place for finding in told if finding.severity == "warning"}
-    for finding in shape.check(subject.config, version):
+    for finding in shape.check(subject.config, subject.version):
         if _comes_with_a_new_name(finding, subject):
             continue
         around = (finding.place[:depth] for depth in range(1, len(finding.place) + 1))

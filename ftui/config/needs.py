@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import PurePath
 
-from ftui.config.build import EVENTS_PLUGIN
+from ftui.config.build import EVENTS_PLUGIN, OUTPUT
 from ftui.config.issue import Issue
-from ftui.plan.yaml_source import YamlProblem, read
-
-_OUTPUT = "./out"
+from ftui.plan.yaml_source import YamlProblem, mapping
 
 
 def needs(text: str) -> list[Issue]:
     """What ftui itself has against a config. Text that is no config is the linter's to report."""
     try:
-        source = read(text)
+        source = mapping(text)
     except YamlProblem:
-        return []
-    if not isinstance(source.data, Mapping):
         return []
     issues = []
     output = source.data.get("output_dir")
-    if not isinstance(output, str) or PurePath(output) != PurePath(_OUTPUT):
+    if not isinstance(output, str) or PurePath(output) != PurePath(OUTPUT):
         issues.append(
             Issue(
                 "error",
                 "output_dir",
                 source.line(("output_dir",)),
                 "ftui looks for the result in the run's own folder",
-                f"output_dir: {_OUTPUT}",
+                f"output_dir: {OUTPUT}",
             )
         )
     plugins = source.data.get("plugins")

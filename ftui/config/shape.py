@@ -15,15 +15,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ftui.config import schema as schemas
-from ftui.config.rules.rule import Finding, Place, error
-from ftui.config.rules.silent import free_keys
+from ftui.config.homes import homes
+from ftui.config.rules.rule import Finding, error
 from ftui.plan.nearest import distance, nearest
+from ftui.plan.places import Place
 
 _SHOWN = 8
 """Choices of a longer list that a message names."""
 _Schema = Mapping[str, Any]
-_OFTEN = ("datasets", "fsdp_config", "special_tokens", "trl")
-"""Mappings whose keys are most often taken for top-level ones, and the other way round."""
 _GUESSES = 100
 """Unknown keys for which the nearest real one is looked for: each takes some milliseconds."""
 
@@ -66,8 +65,8 @@ class _Walk:
 
     def value(self, value: Any, schema: _Schema, place: Place) -> list[Finding]:
         """What is wrong with a value, deepest places included."""
-        schema = self._resolve(schema)
-        branches = [self._resolve(branch) for branch in schema.get("anyOf", ())]
+        schema = schemas.resolve(schema, self._schema)
+        branches = [schemas.resolve(branch, self._schema) for branch in schema.get("anyOf", ())]
         if branches:
             return self._best_branch(value, branches, place)
         wrong = _misfit(value, schema)
@@ -120,48 +119,11 @@ class _Walk:
                 return f"it counts only with `plugins: [{name}]`"
         if len(place) > 1 and key in self._schema["properties"]:
             return f"{key} belongs to the top level, not into {place[0]}"
-        home = self._home(key) if len(place) == 1 else ""
+        home = homes(self._version).get(key) if len(place) == 1 else None
         if home:
             return f"{key} belongs into {home}"
         self._guessed += 1
         return _did_you_mean(key, known) if self._guessed <= _GUESSES else ""
-
-    def _home(self, key: str) -> str:
-        """The key whose mapping, or list of mappings, knows this one: `datasets`."""
-        if key in free_keys.HOMES:
-            return free_keys.HOMES[key]
-        properties = self._schema["properties"]
-        for head in (*_OFTEN, *properties):
-            inner = self._inside(properties.get(head, {}))
-            if key in inner:
-                return str(head)
-            if head in _OFTEN:
-                for second, schema in inner.items():
-                    if key in self._inside(schema):
-                        return f"{head}, under {second}"
-        return ""
-
-    def _inside(self, schema: _Schema) -> Mapping[str, _Schema]:
-        """The keys of a mapping, or of the mappings in a list, all their forms together."""
-        forms = self._forms(schema)
-        forms += [form for each in forms for form in self._forms(each.get("items", {}))]
-        found: dict[str, list[_Schema]] = {}
-        for form in forms:
-            for key, each in form.get("properties", {}).items():
-                found.setdefault(key, []).append(each)
-        return {key: {"anyOf": each} for key, each in found.items()}
-
-    def _forms(self, schema: _Schema) -> list[_Schema]:
-        schema = self._resolve(schema)
-        branches = [self._forms(branch) for branch in schema.get("anyOf", ())]
-        return [form for forms in branches for form in forms] or [schema]
-
-    def _resolve(self, schema: _Schema) -> _Schema:
-        reference = schema.get("$ref")
-        if reference is None:
-            return schema
-        definition: _Schema = self._schema["$defs"][reference.rpartition("/")[2]]
-        return definition
 
 
 def _misfit(value: Any, schema: _Schema) -> tuple[str, str] | None:
@@ -207,8 +169,11 @@ def _words(schema: _Schema) -> str:
 
 
 def _show(value: Any) -> str:
-    kinds = {dict: "a mapping", list: "a list", type(None): "nothing", bool: str(value).lower()}
-    return kinds.get(type(value)) or (repr(value) if len(repr(value)) < 60 else "this")
+    if isinstance(value, bool):
+        return str(value).lower()
+    kinds = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    shown = kinds.get(type(value)) or repr(value)
+    return shown if len(shown) < 60 else "this"
 
 
 def _did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ftui import paths
 from ftui.config.build import build
-from ftui.config.edit import rewrite
+from ftui.config.edit import same
+from ftui.config.edit_text import rewrite
 from ftui.config.render import render
 from ftui.errors import ConfigError
 from ftui.plan.plan import Plan
-from ftui.plan.yaml_source import YamlProblem, read
+from ftui.plan.yaml_source import YamlProblem, mapping
 
 
 def config_text(plan: Plan) -> str:
@@ -22,11 +23,12 @@ def own_text(plan: Plan, shown: str) -> str:
 
     `shown` is the text of the review, perhaps edited by hand. A key that it has as `config_text`
     made it gets the plan's own value back; a key that was edited stays as edited.
+    Raises YamlProblem when it is no config.
     """
     built, settings = build(plan), dict(plan.settings)
-    edited = read(shown).data
+    edited = mapping(shown).data
     for key in {*built, *edited}:
-        if edited.get(key) == built.get(key):
+        if same(edited.get(key, _MISSING), built.get(key, _MISSING)):
             continue
         settings.pop(key, None)
         if key in edited:
@@ -34,15 +36,18 @@ def own_text(plan: Plan, shown: str) -> str:
     return rewrite(shown, settings)
 
 
+_MISSING = object()
+
+
 def save(plan: Plan, shown: str, known: str) -> str:
     """Write the config back into the file that it was opened from; the text that is there now.
 
     `known` is what the file held when it was opened or last saved. Raises ConfigError when it
-    holds something else, when `shown` is no YAML, or when the file cannot be written.
+    holds something else, when `shown` is no config, or when the file cannot be written.
     """
     try:
         text = own_text(plan, shown)
-    except YamlProblem as error:
-        raise ConfigError("not written: this is not YAML", why=error.message) from error
+    except YamlProblem as problem:
+        raise ConfigError(f"not written: {problem.message}") from problem
     paths.write_back(plan.preset.path, text, known=known)
     return text

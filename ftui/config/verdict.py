@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ftui.config.issue import Issue
+from ftui.plan.places import is_index, steps
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STUMBLED = "axolotl cannot read this config"
@@ -24,6 +25,8 @@ def merge(ours: Sequence[Issue], axolotls: Sequence[Issue]) -> list[Issue]:
 
 
 def _same(theirs: Issue, known: Issue) -> bool:
+    if theirs == known:
+        return True
     if theirs.severity != known.severity or not known.path:
         return False
     if theirs.severity == "warning":
@@ -31,17 +34,18 @@ def _same(theirs: Issue, known: Issue) -> bool:
     if _speaks_of(theirs.message, known.path) or theirs.message.startswith(_STUMBLED):
         return True
     return bool(theirs.path) and (
-        _inside(theirs.path, known.path)
-        or _inside(known.path, theirs.path)
+        inside(theirs.path, known.path)
+        or inside(known.path, theirs.path)
         or _speaks_of(known.message, theirs.path)
     )
 
 
-def _inside(path: str, place: str) -> bool:
+def inside(path: str, place: str) -> bool:
+    """Whether a dotted path leads to a place, or further into it."""
     return path == place or path.startswith(f"{place}.")
 
 
 def _speaks_of(message: str, path: str) -> bool:
     """Whether the key at a path is a word of the message. Each item of a list has the same keys."""
-    steps = path.split(".")
-    return not any(step.isdigit() for step in steps) and steps[-1] in _KEY.findall(message)
+    names = steps(path)
+    return not any(map(is_index, names)) and names[-1] in _KEY.findall(message)

@@ -7,10 +7,12 @@ come out wrong; whoever calls reads the result again and compares.
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import Any
 
 from ftui.config.dump import dump, dump_inline
-from ftui.config.yaml_tree import Entry, Node, Place, Spot, locate
+from ftui.config.yaml_tree import Entry, Node, Spot, locate, tree
+from ftui.plan.places import Place
 
 _WIDTH = 100
 _TO_COMMA = re.compile(r"(?:\s|#[^\n]*+)*+,")
@@ -33,11 +35,10 @@ def drop(text: str, place: Place) -> str:
     if spot.entry is None or spot.place != place:
         return text
     holder = spot.holders[-1]
-    if len(holder.entries) == 1:
+    gone = [one for one in holder.entries if one.name == place[-1]]
+    if len(gone) == len(holder.entries):
         return put(text, locate(text, place[:-1]), {} if holder.kind == "mapping" else [])
-    again = any(one is not spot.entry and one.name == place[-1] for one in holder.entries)
-    text = _without(text, holder, spot.entry)
-    return drop(text, place) if again else text
+    return _without(text, holder, gone)
 
 
 def rename(text: str, place: Place, name: str) -> str:
@@ -45,12 +46,28 @@ def rename(text: str, place: Place, name: str) -> str:
     spot = locate(text, place)
     if spot.entry is None or spot.entry.key is None or spot.place != place:
         return text
-    holder = spot.holders[-1]
-    for rival in holder.entries:
-        if rival is not spot.entry and rival.name in (place[-1], name):
-            return rename(_without(text, holder, rival), place, name)
+    holder, names = spot.holders[-1], (place[-1], name)
+    rivals = [one for one in holder.entries if one.name in names and one is not spot.entry]
+    if rivals:
+        return rename(_without(text, holder, rivals), place, name)
     key = spot.entry.key
     return text[: key.start] + _inline(name, key) + text[key.end :]
+
+
+def items(text: str) -> dict[Place, tuple[int, int]]:
+    """Where the lines of each item begin and end, in lists of several lines at the top level.
+
+    Of a key that is given twice, the last one counts.
+    """
+    root, _ = tree(text)
+    lists = {one.name: one.value for one in root.entries if one.value.kind == "sequence"}
+    spans: dict[Place, tuple[int, int]] = {}
+    for name, entries in ((name, each.entries) for name, each in lists.items() if each.block):
+        starts = [_line_start(text, one.start) for one in entries]
+        ends = [*starts[1:], _next_line(text, entries[-1].end)] if entries else []
+        for one, start, end in zip(entries, starts, ends, strict=True):
+            spans[name, one.name] = start, end
+    return spans
 
 
 # How a value is written
@@ -169,10 +186,16 @@ def _add(text: str, spot: Spot, value: Any) -> str:
     return text[:end] + newline + entry + (text[end:] or newline)
 
 
-def _without(text: str, holder: Node, entry: Entry) -> str:
-    """The text without one of several entries, its whole value and its own remark."""
+def _without(text: str, holder: Node, gone: list[Entry]) -> str:
+    """The text without some of a holder's entries, their whole values and their own remarks."""
     if holder.flow:
-        return _without_in_flow(text, holder, entry)
+        return _without_in_flow(text, holder, gone)
+    for entry in reversed(gone):  # what stands before an entry keeps its offsets
+        text = _without_lines(text, entry)
+    return text
+
+
+def _without_lines(text: str, entry: Entry) -> str:
     line = _line_start(text, entry.start)
     rest = text[_next_line(text, entry.end) :]
     if text[line : entry.start].strip():
@@ -201,21 +224,28 @@ def _add_in_flow(text: str, spot: Spot, value: Any) -> str:
     return text[: last.end] + "," + text[last.end : end] + added + text[end:]
 
 
-def _without_in_flow(text: str, holder: Node, entry: Entry) -> str:
-    index = next(i for i, one in enumerate(holder.entries) if one is entry)
-    before = holder.entries[index - 1].end if index else holder.start
-    last = index + 1 == len(holder.entries)
-    comma = _TO_COMMA.match(text, entry.end)
-    end = comma.end() if comma else entry.end
-    line, line_end = _line_start(text, entry.start), _line_end(text, end)
-    if not text[line : entry.start].strip() and _only_remark(text[end:line_end]):
+def _without_in_flow(text: str, holder: Node, gone: list[Entry]) -> str:
+    """Cut neighbours as one, so that what is left between two cuts is where the tree says."""
+    ids = {id(entry) for entry in gone}
+    numbered = groupby(enumerate(holder.entries), key=lambda pair: id(pair[1]) in ids)
+    for run in reversed([[index for index, _ in run] for cut, run in numbered if cut]):
+        text = _without_run(text, holder, run[0], run[-1])
+    return text
+
+
+def _without_run(text: str, holder: Node, first: int, last: int) -> str:
+    entries, start, end = holder.entries, holder.entries[first].start, holder.entries[last].end
+    before = entries[first - 1].end if first else holder.start
+    rest = entries[last + 1 :]
+    comma = _TO_COMMA.match(text, end)
+    after = comma.end() if comma else end
+    line, line_end = _line_start(text, start), _line_end(text, after)
+    if not text[line:start].strip() and _only_remark(text[after:line_end]):
         kept = text[before:line]
-        if last and not comma:
+        if not rest and not comma:
             kept = kept.replace(",", "", 1)
-        return text[:before] + kept + text[_next_line(text, end) :]
-    if last:
-        return text[:before] + text[entry.end :]
-    return text[: entry.start] + text[holder.entries[index + 1].start :]
+        return text[:before] + kept + text[_next_line(text, after) :]
+    return text[:start] + text[rest[0].start :] if rest else text[:before] + text[end:]
 
 
 def _only_remark(text: str) -> bool:

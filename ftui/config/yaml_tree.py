@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ftui.plan.places import Place, is_index
 from ftui.plan.yaml_source import YamlProblem
 
 if TYPE_CHECKING:
     import yaml
-
-Place = tuple[str, ...]
-"""Where a value sits, list indexes as text: `("datasets", "0", "type")`."""
 
 _TO_COLON = re.compile(r"\s*:")
 _TO_DASH = re.compile(r"(?:\s|#[^\n]*+|[&!]\S*+)*+-")
@@ -96,7 +94,7 @@ def locate(text: str, place: Place) -> Spot:
     entry: Entry | None = None
     node = root
     for depth, name in enumerate(place):
-        if not node.entries or (node.kind == "sequence" and not name.isdecimal()):
+        if not node.entries or (node.kind == "sequence" and not is_index(name)):
             return Spot(place[:depth], holders, entry, root, end)
         holders = (*holders, node)
         # Of a key that is given twice, the last one counts.

@@ -10,19 +10,20 @@ from pathlib import Path
 
 from ftui import paths
 from ftui.config import schema
-from ftui.config.issue import Issue
+from ftui.config.issue import Issue, error_count
 from ftui.config.lint import check as lint
 from ftui.config.verdict import merge
 from ftui.errors import ConfigError, ExitCode, FtuiError, RuntimeMissing, UsageError
 from ftui.plain import console
 from ftui.plan.hardware import Gpu
-from ftui.plan.yaml_source import YamlProblem, read
+from ftui.plan.places import is_index
+from ftui.plan.yaml_source import YamlProblem, mapping
 from ftui.runtimes.find import Kind, axolotl_version, find
-from ftui.text import printable
+from ftui.text import counted, printable
 
 
 @dataclass(frozen=True)
-class Judge:
+class Basis:
     """What a config is judged for: the axolotl that will run it, and the GPUs it will train on."""
 
     axolotl: str
@@ -55,19 +56,19 @@ def check(
         raise UsageError("--fix and --json exclude each other", hint="--fix shows a diff")
     if yes and not fix:
         raise UsageError("there is nothing to say yes to", hint="-y goes with --fix")
-    judge = _judge(gpu, axolotl)
+    basis = _basis(gpu, axolotl)
     try:
         text = paths.read_config(config)
     except ConfigError as error:
         message = f"{error.what}: {error.why}" if error.why else error.what
         unreadable = Issue("error", "", 0, message, error.hint)
-        return _report(_Verdict([unreadable], judged=False), config, judge, as_json=as_json)
+        return _report(_Verdict([unreadable], judged=False), config, basis, as_json=as_json)
     if fix:
-        text = _mended(config, text, judge, yes=yes)
-    return _report(_verdict(text, judge), config, judge, as_json=as_json)
+        text = _mended(config, text, basis, yes=yes)
+    return _report(_verdict(text, basis), config, basis, as_json=as_json)
 
 
-def _judge(gpu: str | None, axolotl: str | None) -> Judge:
+def _basis(gpu: str | None, axolotl: str | None) -> Basis:
     """What to judge for, from the options. Raises UsageError."""
     try:
         runtime = find(Kind.TRAIN)
@@ -75,15 +76,15 @@ def _judge(gpu: str | None, axolotl: str | None) -> Judge:
         console.say(f"▲ {error}")
         runtime = None
     installed = axolotl_version(runtime) if runtime else None
-    if axolotl is not None and not all(part.isdigit() for part in axolotl.split(".")):
+    if axolotl is not None and not all(map(is_index, axolotl.split("."))):
         raise UsageError(f"{axolotl!r} is no version", hint=f"for example {schema.NEWEST}")
     not_asked = ""
     if runtime is None:
         not_asked = "there is no train runtime (ftui setup train)"
     elif axolotl and not f"{installed}.".startswith(f"{axolotl}."):
-        not_asked = f"the train runtime has axolotl {installed}"
+        not_asked = f"the train runtime has axolotl {installed or 'of an unknown version'}"
     version = axolotl or installed or schema.NEWEST
-    return Judge(version, _gpus(gpu), not_asked, this_machine=gpu is None)
+    return Basis(version, _gpus(gpu), not_asked, this_machine=gpu is None)
 
 
 def _gpus(named: str | None) -> tuple[Gpu, ...]:
@@ -96,11 +97,11 @@ def _gpus(named: str | None) -> tuple[Gpu, ...]:
     return parse(named)
 
 
-def _mended(config: Path, text: str, judge: Judge, *, yes: bool) -> str:
+def _mended(config: Path, text: str, basis: Basis, *, yes: bool) -> str:
     """The mended text, once it is written; the old one when there was nothing to do, or a no."""
     from ftui.config.fix import modernise
 
-    new = modernise(text, axolotl=judge.axolotl, gpus=judge.mends_for)
+    new = modernise(text, axolotl=basis.axolotl, gpus=basis.mends_for)
     if new == text:
         console.say("Nothing here can be mended without you.")
         return text
@@ -150,36 +151,38 @@ class _Verdict:
     """Whether there was something to judge: a file that can be read."""
 
 
-def _verdict(text: str, judge: Judge) -> _Verdict:
-    ours = lint(text, axolotl=judge.axolotl, gpus=judge.gpus, folder=Path.cwd())
-    mendable = sum(
-        bool(issue.edits) for issue in lint(text, axolotl=judge.axolotl, gpus=judge.mends_for)
-    )
-    if not _is_mapping(text):
+def _verdict(text: str, basis: Basis) -> _Verdict:
+    ours = lint(text, axolotl=basis.axolotl, gpus=basis.gpus, folder=Path.cwd())
+    try:
+        mapping(text)
+    except YamlProblem:
         return _Verdict(ours)
-    theirs = _axolotls_issues(text, judge)
+    mendable = _mendable(text, ours, basis)
+    theirs = _axolotls_issues(text, basis)
     if theirs is None:
         return _Verdict(ours, mendable)
     return _Verdict(merge(ours, theirs), mendable, axolotl_heard=True)
 
 
-def _is_mapping(text: str) -> bool:
-    try:
-        return isinstance(read(text).data, dict)
-    except YamlProblem:
-        return False
+def _mendable(text: str, ours: Sequence[Issue], basis: Basis) -> int:
+    """How many of our issues --fix mends."""
+    found = ours
+    if basis.mends_for != basis.gpus:
+        found = lint(text, axolotl=basis.axolotl, gpus=basis.mends_for)
+    told = set(ours)
+    return sum(bool(issue.edits) and issue in told for issue in found)
 
 
-def _axolotls_issues(text: str, judge: Judge) -> list[Issue] | None:
+def _axolotls_issues(text: str, basis: Basis) -> list[Issue] | None:
     """What axolotl itself says; None when it cannot be asked."""
-    if judge.not_asked:
-        console.say(f"▲ axolotl itself was not asked: {judge.not_asked}")
+    if basis.not_asked:
+        console.say(f"▲ axolotl itself was not asked: {basis.not_asked}")
         return None
     import asyncio
 
     console.say("asking axolotl itself …")
     try:
-        return asyncio.run(_ask(text, judge.gpus))
+        return asyncio.run(_ask(text, basis.gpus))
     except FtuiError as error:
         console.say(f"▲ axolotl itself was not heard: {error}")
         return None
@@ -192,9 +195,9 @@ async def _ask(text: str, gpus: Sequence[Gpu]) -> list[Issue]:
         return await validator.validate(text, gpus)
 
 
-def _report(verdict: _Verdict, config: Path, judge: Judge, *, as_json: bool) -> int:
+def _report(verdict: _Verdict, config: Path, basis: Basis, *, as_json: bool) -> int:
     issues = verdict.issues
-    bad = any(issue.severity == "error" for issue in issues)
+    bad = error_count(issues) > 0
     if as_json:
         console.document({"ok": not bad, "issues": [issue.document() for issue in issues]})
     else:
@@ -202,7 +205,7 @@ def _report(verdict: _Verdict, config: Path, judge: Judge, *, as_json: bool) -> 
             console.line(issue_words(issue, str(config)))
     console.say(_counted(verdict))
     if verdict.judged:
-        console.say(f"  {_judged_by(verdict, judge)}")
+        console.say(f"  {_judged_by(verdict, basis)}")
     return ExitCode.USAGE if bad else ExitCode.OK
 
 
@@ -216,23 +219,19 @@ def issue_words(issue: Issue, file: str) -> str:
 
 def _counted(verdict: _Verdict) -> str:
     """`✗ 2 errors, 1 warning · 1 can be mended with --fix`."""
-    errors = sum(issue.severity == "error" for issue in verdict.issues)
+    errors = error_count(verdict.issues)
     warnings = len(verdict.issues) - errors
-    parts = [_number(errors, "error")] if errors else ["no errors"]
-    parts += [_number(warnings, "warning")] if warnings else []
+    parts = [counted(errors, "error") if errors else "no errors"]
+    parts += [counted(warnings, "warning")] if warnings else []
     tail = f" · {verdict.mendable} can be mended with --fix" if verdict.mendable else ""
     return f"{'✗' if errors else '✓'} {', '.join(parts)}{tail}"
 
 
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def _judged_by(verdict: _Verdict, judge: Judge) -> str:
+def _judged_by(verdict: _Verdict, basis: Basis) -> str:
     """`by axolotl 0.19.0's schema and axolotl itself, for 1 × NVIDIA A10`."""
     itself = " and axolotl itself" if verdict.axolotl_heard else ""
-    gpus = f"{len(judge.gpus)} × {judge.gpus[0].name}" if judge.gpus else "a CPU"
+    gpus = f"{len(basis.gpus)} × {basis.gpus[0].name}" if basis.gpus else "a CPU"
     other = (
-        "; --gpu a10 judges for another machine" if judge.this_machine and not judge.gpus else ""
+        "; --gpu a10 judges for another machine" if basis.this_machine and not basis.gpus else ""
     )
-    return f"by axolotl {schema.known(judge.axolotl)}'s schema{itself}, for {gpus}{other}"
+    return f"by axolotl {schema.known(basis.axolotl)}'s schema{itself}, for {gpus}{other}"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from ftui.errors import UsageError
+from ftui.plan.places import is_index
 from ftui.plan.plan import Plan
 from ftui.plan.step import Field
 
@@ -15,7 +16,7 @@ def whole(key: str, label: str, help: str, *, at_least: int) -> Field:
 
     def write(plan: Plan, text: str) -> Plan:
         digits = text.strip().replace(",", "")
-        if not (digits.isascii() and digits.isdigit()) or int(digits) < at_least:
+        if not is_index(digits) or int(digits) < at_least:
             raise UsageError(f"{label} is a whole number, {at_least} or more", why=f"not {text!r}")
         return plan.with_settings(**{key: int(digits)})
 

@@ -89,15 +89,13 @@ GB10         128  sm_121
 """
 _ALSO: Mapping[str, str] = {
     "a100 40gb": "A100",
-    "a6000": "RTX A6000",
-    "a5000": "RTX A5000",
-    "a4000": "RTX A4000",
+    "p100 16gb": "P100",
     "v100 16gb": "V100",
     "h100 80gb": "H100",
-    "6000 ada": "RTX 6000 Ada",
+    "gh200 480gb": "GH200",
     "dgx spark": "GB10",
 }
-"""Other names that people give them."""
+"""Other names that people and drivers give them; GH200 480GB has so much memory beside its GPU."""
 
 
 def find(name: str) -> Gpu:
@@ -147,7 +145,10 @@ def _gpus() -> dict[str, Gpu]:
     return {**shorter, **gpus}
 
 
-_MAKER = re.compile(r"nvidia|geforce|tesla|gib$|gb$|sxm\d?|pcie|[\s_-]")
+_MAKER = re.compile(
+    r"nvidia|geforce|tesla|generation|blackwell.*|(?<=\d)[\s_-]*gi?b(?![a-z])"
+    r"|hbm\d?e?|sxm\d?|pcie|[\s_-]"
+)
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ftui.plan.places import is_index
+from ftui.text import counted
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,12 @@ class Gpu:
     def holds(self, memory_gib: float) -> bool:
         """Whether it is a card of that size: one sold with 24 GiB has 22.5 left with ECC (A10)."""
         return self.memory_gib >= 0.93 * memory_gib
+
+
+def weakest(gpus: Iterable[Gpu]) -> int:
+    """The lowest compute capability, `sm_86` as 86; 0 without GPUs or where a driver tells none."""
+    texts = [gpu.compute_capability.removeprefix("sm_") for gpu in gpus]
+    return min((int(text) if is_index(text) else 0 for text in texts), default=0)
 
 
 @dataclass(frozen=True)
@@ -33,8 +43,7 @@ class Hardware:
     @property
     def words(self) -> str:
         """One short line: `2 cores · 24 GiB · no GPU`."""
-        cores = f"{self.cores} core{'s' if self.cores != 1 else ''}"
-        return f"{cores} · {self.memory_gib:.0f} GiB · {self.gpu_words}"
+        return f"{counted(self.cores, 'core')} · {self.memory_gib:.0f} GiB · {self.gpu_words}"
 
     @property
     def gpu_words(self) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from ftui.errors import UsageError
+from ftui.plan.places import is_index
 from ftui.plan.plan import Plan
 from ftui.plan.yaml_source import YamlProblem, read
 
@@ -55,6 +56,6 @@ def _put(node: Any, part: str, value: Any, where: str) -> None:
 
 
 def _index(node: list[Any], part: str, where: str, largest: int) -> int:
-    if not (part.isascii() and part.isdigit() and int(part) <= largest):
+    if not (is_index(part) and int(part) <= largest):
         raise UsageError(f"{where}: a list of {len(node)} has no item {part!r}")
     return int(part)

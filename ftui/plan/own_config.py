@@ -14,7 +14,7 @@ from typing import Any
 from ftui import paths
 from ftui.errors import ConfigError
 from ftui.plan.plan import Needs, Preset
-from ftui.plan.yaml_source import YamlProblem, read
+from ftui.plan.yaml_source import YamlProblem, mapping
 
 _SEVERAL_GPUS = ("fsdp", "fsdp_config", "fsdp_version", "deepspeed")
 _ONE_GPU = ("load_in_8bit", "tf32", "fp8", "flash_attention")
@@ -24,12 +24,9 @@ def open_config(path: Path) -> Preset:
     """The config in a file as a preset that keeps its text. Raises ConfigError with `file:line`."""
     text = paths.read_config(path)
     try:
-        data = read(text).data
-    except YamlProblem as error:
-        where = f"{path}:{error.line}"
-        raise ConfigError("this is not YAML", where=where, why=error.message) from error
-    if not isinstance(data, dict):
-        raise ConfigError("a config is a mapping: lines of `key: value`", where=f"{path}:1")
+        data = mapping(text).data
+    except YamlProblem as problem:
+        raise ConfigError(problem.message, where=f"{path}:{problem.line}") from problem
     return Preset(
         name=_name(path),
         title=f"your config {path.name}",

@@ -79,6 +79,11 @@ class Plan:
                 settings[key] = value
         return dataclasses.replace(self, settings=settings)
 
+    def begun_with(self, text: str, settings: Settings) -> Plan:
+        """The same target and GPUs, from a config of the person's own that holds this by now."""
+        preset = dataclasses.replace(self.preset, text=text, settings=settings)
+        return dataclasses.replace(self, preset=preset, settings=copy.deepcopy(dict(settings)))
+
 
 def start(preset: Preset) -> Plan:
     """The plan that a preset is when nothing is changed yet."""

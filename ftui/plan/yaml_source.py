@@ -10,20 +10,25 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from ftui.plan.places import Place
 
 if TYPE_CHECKING:
     import yaml
-
-Path = tuple[str, ...]
-"""Where a value sits: `("datasets", "0", "type")`."""
 
 _DEEPEST = 100
 _MOST = 200_000
 """Values, those behind an alias counted each time. The largest published config has under 500."""
 _LONG = 100_000
+_LONGEST_INTEGER = 250
+"""Characters. A hexadecimal one of a few more is beyond every float."""
+_BYTE_ORDER_MARK = "\ufeff"
 _TOO_DEEP = "this is nested too deeply"
+_TOO_MANY = f"more than {_MOST:,} values, with those of an alias (`*name`) counted at each use"
 _TEXT = "tag:yaml.org,2002:str"
+_INTEGER = "tag:yaml.org,2002:int"
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -41,20 +46,32 @@ class Source:
     """The data of a YAML text, the line of every key and list item, and the keys given twice."""
 
     data: Any
-    lines: Mapping[Path, int]
-    duplicates: tuple[Path, ...]
+    lines: Mapping[Place, int]
+    duplicates: tuple[Place, ...]
 
-    def line(self, path: Path) -> int:
-        """The line of the value at `path`, or of the nearest thing around it."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
+    def line(self, place: Place) -> int:
+        """The line of the value at `place`, or of the nearest thing around it."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+
+def mapping(text: str) -> Source:
+    """Read a config. Raises YamlProblem: no YAML, no mapping; its message then is a sentence."""
+    try:
+        source = read(text)
+    except YamlProblem as problem:
+        raise YamlProblem(f"this is not YAML: {problem.message}", problem.line) from problem
+    if not isinstance(source.data, dict):
+        raise YamlProblem("this is no mapping: a config is lines of `key: value`", 1)
+    return source
 
 
 def read(text: str) -> Source:
-    """Read one YAML document. Raises YamlProblem."""
+    """Read one YAML document, after a byte order mark or without. Raises YamlProblem."""
     import yaml
 
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     # libyaml's parser is eighty times as fast; not every build of PyYAML has it.
     loader_class: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     _check_characters(text)
@@ -101,13 +118,14 @@ def _source(node: yaml.Node, loader: yaml.SafeLoader) -> Source:
     try:
         data = loader.construct_document(node)
     except _STUMBLES as error:
-        raise YamlProblem(_unreadable(error), _culprit(node, type(loader)(""))) from error
+        line = _culprit(node, type(loader)("")) or 1
+        raise YamlProblem(_unreadable(error), line) from error
     return Source(data, walk.lines, tuple(walk.duplicates))
 
 
-_STUMBLES = (ValueError, TypeError, LookupError, AttributeError)
+_STUMBLES = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
 """What PyYAML's constructors let through: the date 2024-99-99 is a ValueError, `!!timestamp x` an
-AttributeError."""
+AttributeError, a `1:1:1.5` of many parts an OverflowError."""
 
 
 def _unreadable(error: Exception) -> str:
@@ -115,7 +133,7 @@ def _unreadable(error: Exception) -> str:
 
 
 def _culprit(node: yaml.Node, loader: yaml.SafeLoader) -> int:
-    """The line of the value that cannot be read."""
+    """The line of the value inside a node that cannot be read; 0 when all of them can."""
     import yaml
 
     if isinstance(node, yaml.ScalarNode):
@@ -124,8 +142,9 @@ def _culprit(node: yaml.Node, loader: yaml.SafeLoader) -> int:
         except _STUMBLES:
             return node.start_mark.line + 1
         return 0
-    parts = node.value if isinstance(node, yaml.SequenceNode) else sum(node.value, ())
-    return next((line for part in parts if (line := _culprit(part, loader))), 0) or 1
+    nested = isinstance(node, yaml.MappingNode)
+    parts = chain.from_iterable(node.value) if nested else node.value
+    return next((line for part in parts if (line := _culprit(part, loader))), 0)
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str) -> YamlProblem:
@@ -160,57 +179,58 @@ def _check_size(text: str, loader_class: type[yaml.SafeLoader]) -> None:
             continue
         count += 1
         depth += isinstance(event, yaml.CollectionStartEvent)
-        if depth > _DEEPEST or count > _MOST:
-            mark = event.start_mark
-            raise _too_much(depth, mark.line + 1 if mark else 1)
+        if depth > _DEEPEST:
+            raise YamlProblem(_TOO_DEEP, _line(event))
+        if count > _MOST:
+            raise YamlProblem(_TOO_MANY, _line(event))
 
 
-def _too_much(depth: int, line: int) -> YamlProblem:
-    if depth > _DEEPEST:
-        return YamlProblem(_TOO_DEEP, line)
-    return YamlProblem(
-        f"more than {_MOST:,} values, with those of an alias (`*name`) counted at each use", line
-    )
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 class _Walk:
     """A walk through the parse tree that notes lines, as often through an alias as it is used."""
 
     def __init__(self, loader: yaml.SafeLoader) -> None:
-        self.lines: dict[Path, int] = {}
-        self.duplicates: list[Path] = []
+        self.lines: dict[Place, int] = {}
+        self.duplicates: list[Place] = []
         self._loader = loader
         self._inside: set[int] = set()
         self._count = 0
 
-    def note(self, node: yaml.Node, path: Path) -> None:
-        """Note what is inside a node. Raises YamlProblem when that has no end."""
+    def note(self, node: yaml.Node, place: Place) -> None:
+        """Note what is inside a node. Raises YamlProblem when that has no end, or no bound."""
         self._count += 1
-        if isinstance(node.value, str):
-            return
         line = node.start_mark.line + 1
+        if isinstance(node.value, str):
+            if node.tag == _INTEGER and len(node.value) > _LONGEST_INTEGER:
+                raise YamlProblem("this whole number is too long", line)
+            return
         if id(node) in self._inside:
             raise YamlProblem("an anchor contains itself", line)
-        if len(self._inside) > _DEEPEST or self._count > _MOST:
-            raise _too_much(len(self._inside), line)
+        if len(self._inside) > _DEEPEST:
+            raise YamlProblem(_TOO_DEEP, line)
+        if self._count > _MOST:
+            raise YamlProblem(_TOO_MANY, line)
         self._inside.add(id(node))
         if _is_mapping(node):
-            self._mapping(node, path, merged=False)
+            self._mapping(node, place, merged=False)
         else:
             for index, item in enumerate(node.value):
-                inner = (*path, str(index))
+                inner = (*place, str(index))
                 self.lines[inner] = item.start_mark.line + 1
                 self.note(item, inner)
         self._inside.discard(id(node))
 
-    def _mapping(self, node: yaml.Node, path: Path, *, merged: bool) -> None:
+    def _mapping(self, node: yaml.Node, place: Place, *, merged: bool) -> None:
         """Note a mapping's keys; `merged` ones come from a `<<` and give way to those there."""
         merges: list[Any] = []
         for key, value in node.value:
             if key.tag == _MERGE:
                 merges += [value] if _is_mapping(value) else value.value
                 continue
-            inner = (*path, self._name(key))
+            inner = (*place, self._name(key))
             if inner in self.lines:
                 if merged:
                     continue
@@ -220,7 +240,7 @@ class _Walk:
         for source in merges:
             if _is_mapping(source) and id(source) not in self._inside:
                 self._inside.add(id(source))
-                self._mapping(source, path, merged=True)
+                self._mapping(source, place, merged=True)
                 self._inside.discard(id(source))
 
     def _name(self, key: yaml.Node) -> str:

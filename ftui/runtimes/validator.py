@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from ftui.config.build import EVENTS_PLUGIN
 from ftui.config.explain import explain, is_remark
 from ftui.config.issue import Issue
-from ftui.plan.hardware import Gpu
-from ftui.plan.yaml_source import Source, YamlProblem, read
+from ftui.plan.hardware import Gpu, weakest
+from ftui.plan.yaml_source import Source, YamlProblem, mapping
 from ftui.runtimes.worker import START_LIMIT, Job, Worker
 
 ANSWER_LIMIT = 60.0
 """Seconds for one validation."""
 
 _ANY_GPU = Gpu("any", 80.0, "sm_90")
-_OUR_PLUGINS = ("ftui_events.FtuiEvents",)  # copied into the run folder; not there to import yet
 
 
 class Validator:
@@ -54,23 +54,19 @@ class Validator:
         call starts a new one.
         """
         try:
-            source = read(config_text)
+            source = mapping(config_text)
         except YamlProblem as problem:
             return [Issue("error", "", problem.line, problem.message)]
-        if not isinstance(source.data, Mapping):
-            return [Issue("error", "", 1, "a config is a mapping of axolotl's keys to values")]
-        answer = await self.raw(config_text, capabilities(gpus))
-        return [issue_at(raw, source) for raw in answer["issues"] if not is_remark(raw["message"])]
-
-    async def raw(
-        self, config_text: str, target: Mapping[str, Any], **more: bool
-    ) -> dict[str, Any]:
-        """The worker's answer as it came, for a machine with these capabilities."""
-        request = {"config": config_text, "capabilities": target, "ignore": _OUR_PLUGINS, **more}
-        answer = await self._worker.ask(request)
+        answer = await self._worker.ask(request(config_text, gpus))
         if not isinstance(answer.get("issues"), list):
             raise self._worker.failed("it answered something else than it was asked")
-        return answer
+        return [issue_at(raw, source) for raw in answer["issues"] if not is_remark(raw["message"])]
+
+
+def request(config_text: str, gpus: Sequence[Gpu] | None) -> dict[str, Any]:
+    """What the worker is asked about a config that is to run on these GPUs."""
+    ours = [EVENTS_PLUGIN]  # copied into the run folder; not there to import yet
+    return {"config": config_text, "capabilities": capabilities(gpus), "ignore": ours}
 
 
 def capabilities(gpus: Sequence[Gpu] | None) -> dict[str, Any]:
@@ -82,14 +78,13 @@ def capabilities(gpus: Sequence[Gpu] | None) -> dict[str, Any]:
     """
     if gpus is None:
         gpus = (_ANY_GPU,)
-    digits = [gpu.compute_capability.removeprefix("sm_") for gpu in gpus]
-    weakest = min((int(text) if text.isdigit() else 0 for text in digits), default=0)
+    capability = weakest(gpus)
     return {
-        "bf16": weakest >= 80,
-        "fp8": weakest >= 90,
-        "tf32": weakest >= 80,
+        "bf16": capability >= 80,
+        "fp8": capability >= 90,
+        "tf32": capability >= 80,
         "n_gpu": max(1, len(gpus)),
-        "compute_capability": f"sm_{weakest}" if weakest else None,
+        "compute_capability": f"sm_{capability}" if capability else None,
     }
 
 

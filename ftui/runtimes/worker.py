@@ -36,9 +36,10 @@ Progress = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is for: its script in `inside/`, and what people call it."""
+    """What a worker is for, and what people call it."""
 
     script: str
+    """In `inside/`, or an absolute path."""
     name: str
     """As in: "axolotl's own check does not work"."""
     task: str
@@ -140,9 +141,11 @@ class Worker:
 
     async def _start(self) -> None:
         runtime = require(Kind.TRAIN)
-        # Its libraries make temporary folders on import; the end of the process takes them along.
-        self._scratch = tempfile.TemporaryDirectory(prefix="ftui-worker-")
         try:
+            # Its libraries make temporary folders on import; the end of the process takes them.
+            self._scratch = tempfile.TemporaryDirectory(
+                prefix="ftui-worker-", ignore_cleanup_errors=True
+            )
             with self._noise.open("wb") as noise:
                 self._process = await asyncio.create_subprocess_exec(
                     runtime.python,
@@ -155,6 +158,7 @@ class Worker:
                     start_new_session=True,
                 )
         except OSError as error:
+            await self._end()
             raise self.failed(error.strerror or str(error)) from error
         self._ready = False
 

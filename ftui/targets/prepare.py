@@ -14,6 +14,7 @@ from ftui.config.needs import needs
 from ftui.config.text import config_text as text_of
 from ftui.errors import ConfigError, TargetUnavailable
 from ftui.plan.plan import Plan
+from ftui.plan.yaml_source import YamlProblem, mapping
 from ftui.runs import store
 from ftui.runs.model import Run, RunRecord
 from ftui.targets import script
@@ -73,17 +74,13 @@ def _record(name: str, plan: Plan, target: Target, config: Mapping[str, Any]) ->
 
 def _edited(text: str) -> Mapping[str, Any]:
     """The config in a text. Raises ConfigError when it lacks what ftui needs to follow the run."""
-    import yaml
-
     try:
-        config = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError("the edited config is not YAML", why=str(error)) from error
-    if not isinstance(config, dict):
-        raise ConfigError("the edited config is no mapping of axolotl's keys")
-    for issue in needs(text):
-        if issue.severity == "error":
-            raise ConfigError(issue.message, where=issue.path, hint=issue.hint)
+        config: Mapping[str, Any] = mapping(text).data
+    except YamlProblem as problem:
+        raise ConfigError(problem.message, where=f"config.yml:{problem.line}") from problem
+    lacking = next(iter(needs(text)), None)
+    if lacking:
+        raise ConfigError(lacking.message, where=lacking.path, hint=lacking.hint)
     return config
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -21,14 +21,15 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from ftui.crash import record
-from ftui.errors import ExitCode, RunNotFound
+from ftui.errors import ExitCode
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run
 from ftui.tui import theme
 from ftui.tui.background import in_background, join_all
 from ftui.tui.checker import Checker
-from ftui.tui.draft import Draft
+from ftui.tui.draft import Drafts
 from ftui.tui.services import Services
+from ftui.tui.standing import standing
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -66,7 +67,7 @@ class Chat:
 
 
 Opening = Wizard | Launch | Watch | Chat
-
+OnSaved = Callable[[Plan], Awaitable[None]]
 
 SMALLEST = (80, 24)
 """Columns and rows that every screen fits into."""
@@ -104,17 +105,13 @@ class FtuiApp(App[ExitCode]):
         self.opening = opening
         self.services = services or Services()
         self.checker = Checker(self.services.validator)
-        self.draft = Draft()
+        self.drafts = Drafts()
         self.ending = ExitCode.OK
         """The exit code when there is no run to speak of."""
         self._watched: Run | None = None
         self._floor = 1
         """How many screens stay when esc has closed all that it may."""
         self._small = False
-        self.edited_config: tuple[Plan, str] | None = None
-        """The config as edited by hand, and the plan that it was made from."""
-        self.saved_text: str | None = None
-        """What the person's own file holds since it was last saved from here."""
         self.glyphs: Glyphs = glyphs
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
@@ -139,11 +136,16 @@ class FtuiApp(App[ExitCode]):
 
                 return WizardScreen(start)
 
-    def open_review(self, plan: Plan, *, edit: bool = False) -> None:
-        """Show what would run; with `edit` the editor opens at once."""
-        self.push_screen(self._review(plan, edit=edit))
+    def open_review(
+        self, plan: Plan, *, edit: bool = False, on_saved: OnSaved | None = None
+    ) -> None:
+        """Show what would run; with `edit` the editor opens at once.
 
-    async def launch(self, plan: Plan, config_text: str | None) -> None:
+        `on_saved` gets the plan that begins with what was saved into the person's own file.
+        """
+        self.push_screen(self._review(plan, edit=edit, on_saved=on_saved))
+
+    async def launch(self, plan: Plan, config_text: str) -> None:
         """Set up what is missing, start the run, and watch it in place of the screen that asked.
 
         To be called from a worker. Raises FtuiError when the run cannot be started.
@@ -189,7 +191,8 @@ class FtuiApp(App[ExitCode]):
             if sure:
                 self.exit(ExitCode.OK)
 
-        self.push_screen(ConfirmScreen("Leave the wizard?", "Your answers are not kept."), leave)
+        question = ConfirmScreen("Leave the wizard?", "Your answers and edits are not kept.")
+        self.push_screen(question, leave)
 
     def action_help(self) -> None:
         """Show the keys of this screen."""
@@ -217,14 +220,14 @@ class FtuiApp(App[ExitCode]):
 
     async def on_unmount(self) -> None:
         """End what belongs to the app."""
-        self.draft.close()
+        self.drafts.close()
         await self.checker.close()
 
     async def action_quit(self) -> None:
         """Leave at once: runs don't belong to the UI and go on."""
         code, words = self.ending, ""
         if self._watched is not None:
-            code, words = _standing(self._watched)
+            code, words = standing(self._watched)
         self.exit(code, message=Text(words) if words else None)
 
     def on_resize(self, event: Resize) -> None:
@@ -252,10 +255,12 @@ class FtuiApp(App[ExitCode]):
             self.panic(Text(f"✗ {problem.what}\n  {problem.why}\n→ {problem.hint}"))
 
     @staticmethod
-    def _review(plan: Plan, *, edit: bool = False, launch: bool = False) -> Screen[Any]:
+    def _review(
+        plan: Plan, *, edit: bool = False, launch: bool = False, on_saved: OnSaved | None = None
+    ) -> Screen[Any]:
         from ftui.tui.screens.review import ReviewScreen
 
-        return ReviewScreen(plan, edit=edit, launch=launch)
+        return ReviewScreen(plan, edit=edit, launch=launch, on_saved=on_saved)
 
     def _monitor(self, run: Run, *, then_chat: bool = False) -> Screen[Any]:
         from ftui.tui.screens.monitor import MonitorScreen
@@ -268,22 +273,6 @@ class FtuiApp(App[ExitCode]):
         from ftui.tui.screens.chat import ChatScreen
 
         return ChatScreen(run)
-
-
-def _standing(run: Run) -> tuple[ExitCode, str]:
-    """What to tell the shell and the person about a run when they leave."""
-    from ftui.runs.model import RunState
-    from ftui.runs.store import state
-
-    try:
-        standing = state(run)
-    except RunNotFound:  # its folder was removed meanwhile
-        return ExitCode.OK, ""
-    if not standing.ended:
-        return ExitCode.OK, f"{run.name} goes on without ftui. Come back: ftui watch {run.name}"
-    if standing in (RunState.FAILED, RunState.INTERRUPTED):
-        return ExitCode.RUN_FAILED, f"{run.name} {standing}. What it said: ftui logs {run.name}"
-    return ExitCode.OK, f"{run.name} is {standing}. Talk with it: ftui chat {run.name}"
 
 
 def run_app(opening: Opening, *, glyphs: Glyphs = "braille") -> ExitCode:

@@ -78,10 +78,17 @@ def _cannot_open(command: list[str], error: Exception) -> UsageError:
 
 
 def _editor() -> list[str]:
-    """$VISUAL, $EDITOR, or the first common editor that is there."""
-    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if named:
-        return shlex.split(named)
+    """$VISUAL, $EDITOR, or the first common editor that is there. Raises UsageError."""
+    for variable in ("VISUAL", "EDITOR"):
+        named = os.environ.get(variable, "")
+        try:
+            words = shlex.split(named)
+        except ValueError as error:
+            raise UsageError(
+                f"{variable} is no command: {named}", why=str(error).lower()
+            ) from error
+        if words:
+            return words
     found = next((name for name in _FALLBACKS if shutil.which(name)), None)
     if found is None:
         raise UsageError("there is no editor", hint="set EDITOR, for example: export EDITOR=nano")

@@ -89,10 +89,12 @@ def _edit(app: App[Any], path: Path) -> None:
     edit(app, path)
 
 
-def _save(plan: Plan, shown: str, known: str) -> str:
+def _save(plan: Plan, shown: str) -> Plan:
     from ftui.config.text import save
+    from ftui.plan.yaml_source import read
 
-    return save(plan, shown, known)
+    text = save(plan, shown, plan.preset.text)
+    return plan.begun_with(text, read(text).data)
 
 
 def _missing() -> dict[Kind, float]:
@@ -113,7 +115,7 @@ def _install(kind: Kind, on_progress: Callable[[Progress], None], cancel: Event)
     install(kind, detect(), on_progress, cancel=cancel)
 
 
-def _prepare(plan: Plan, config_text: str | None) -> Run:
+def _prepare(plan: Plan, config_text: str) -> Run:
     from ftui.targets import get
     from ftui.targets.prepare import prepare
 
@@ -142,14 +144,14 @@ class Services:
     """axolotl's own opinion. Entering it raises RuntimeMissing when there is no axolotl."""
     edit: Callable[[App[Any], Path], None] = _edit
     """The person's editor on a file; it may go on beside the app. Raises FtuiError."""
-    save: Callable[[Plan, str, str], str] = _save
-    """Writes the config back into the person's own file, whose text is known; the text that it
-    holds then. Raises ConfigError."""
+    save: Callable[[Plan, str], Plan] = _save
+    """Writes the shown config back into the person's own file; the same answers as a plan that
+    begins with what the file holds then. Raises ConfigError."""
     missing: Callable[[], dict[Kind, float]] = _missing
     """The runtimes to make before a run can be trained and talked with, and their GiB of disk."""
     install: Callable[[Kind, Callable[[Progress], None], Event], None] = _install
     """Makes a runtime. Raises RuntimeMissing, Interrupted."""
-    prepare: Callable[[Plan, str | None], Run] = _prepare
-    """Writes a run's files; the text is the config as edited by hand. Raises FtuiError."""
+    prepare: Callable[[Plan, str], Run] = _prepare
+    """Writes a run's files; the text is the config as it was shown. Raises FtuiError."""
     launch: Callable[[Plan, Run], None] = _launch
     """Starts a prepared run. Raises TargetUnavailable, RuntimeMissing."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,12 +22,13 @@ from ftui.config import schema, shape, verdict
 from ftui.config.issue import Issue
 from ftui.config.lint import check
 from ftui.config.rules import refused
-from ftui.config.rules.refused.attention import OLD_SWITCHES
+from ftui.config.rules.outdated.switches import ATTENTION
 from ftui.config.rules.rule import Subject
 from ftui.plan.yaml_source import read
 from ftui.runtimes import Kind
-from ftui.runtimes.find import require
-from ftui.runtimes.validator import Validator, capabilities, issue_at
+from ftui.runtimes.find import axolotl_version, require
+from ftui.runtimes.validator import ANSWER_LIMIT, issue_at, request
+from ftui.runtimes.worker import Job, Worker
 from tests.tools.corpus import Case, Mutator, read_folder
 
 _ENVIRONMENT = re.compile(
@@ -39,7 +39,7 @@ _ENVIRONMENT = re.compile(
 _UNKNOWN = "does not know"
 _NO_CLAIM = re.compile(f"{_UNKNOWN}|, not (true|false)$")
 """What the schema's check says of keys that axolotl ignores, and of `true` where it reads a 1."""
-_NEVER_READ = (*OLD_SWITCHES, "test_datasets")
+_NEVER_READ = (*ATTENTION, "test_datasets")
 """Keys whose types axolotl lets pass: switches that it takes out before it looks, and datasets
 that it reads as another kind where they do not fit, without the keys that this one does not have.
 """
@@ -93,22 +93,23 @@ class Result:
     def unnoticed(self) -> set[str]:
         """Keys that axolotl ignores, and no error of ours is at them or around them."""
         told = {issue.path for issue in self.ours}
-        return {path for path in self.ignored if not any(_around(place, path) for place in told)}
+        return {
+            path for path in self.ignored if not any(verdict.inside(path, place) for place in told)
+        }
 
 
-def _around(place: str, path: str) -> bool:
-    return path == place or path.startswith(f"{place}.")
+_ORACLE = Job(
+    str(Path(__file__).with_name("axolotl_oracle.py")), "the oracle", "judge a config", ANSWER_LIMIT
+)
+"""axolotl's validator, which here says also what keys it ignores."""
 
 
-class Oracle(Validator):
-    """axolotl's validator, asked also for the keys that it ignores."""
-
-    async def judge(self, case: Case) -> tuple[list[Issue], frozenset[str]]:
-        """axolotl's issues with a config, and the places that it ignores."""
-        answer = await self.raw(case.text, capabilities(case.gpus), unknown=True)
-        source = read(case.text)
-        paths = (".".join(str(step) for step in path) for path in answer["unknown"])
-        return [issue_at(raw, source) for raw in answer["issues"]], frozenset(paths)
+async def _axolotls(case: Case, oracle: Worker) -> tuple[list[Issue], frozenset[str]]:
+    """axolotl's issues with a config, and the places that it ignores."""
+    answer = await oracle.ask(request(case.text, case.gpus))
+    source = read(case.text)
+    paths = (".".join(str(step) for step in path) for path in answer["unknown"])
+    return [issue_at(raw, source) for raw in answer["issues"]], frozenset(paths)
 
 
 async def compare(cases: Iterable[Case], version: str, jobs: int = 1) -> list[Result]:
@@ -117,7 +118,7 @@ async def compare(cases: Iterable[Case], version: str, jobs: int = 1) -> list[Re
     results: list[Result] = []
 
     async def work() -> None:
-        async with Oracle() as oracle:
+        async with Worker(_ORACLE) as oracle:
             for case in waiting:
                 results.append(await _result(case, version, oracle))
 
@@ -125,10 +126,10 @@ async def compare(cases: Iterable[Case], version: str, jobs: int = 1) -> list[Re
     return results
 
 
-async def _result(case: Case, version: str, oracle: Oracle) -> Result:
+async def _result(case: Case, version: str, oracle: Worker) -> Result:
     folder = Path.cwd()
     ours = check(case.text, axolotl=version, gpus=case.gpus, folder=folder)
-    issues, ignored = await oracle.judge(case)
+    issues, ignored = await _axolotls(case, oracle)
     errors = [issue for issue in issues if issue.severity == "error"]
     about_it = tuple(issue for issue in errors if not _ENVIRONMENT.search(issue.message))
     return Result(
@@ -145,8 +146,7 @@ def _claims(case: Case, version: str) -> tuple[str, ...]:
     """The places where ftui says that axolotl refuses."""
     data = read(case.text).data
     known = schema.known(version)
-    major, minor = (int(part) for part in known.split(".")[:2])
-    subject = Subject(data, (major, minor), case.gpus, Path.cwd())
+    subject = Subject(data, known, case.gpus, Path.cwd())
     found = [finding for rule in refused.RULES for finding in rule(subject)]
     found += [each for each in shape.check(data, known) if not _NO_CLAIM.search(each.message)]
     found = [each for each in found if each.place[0] not in _NEVER_READ]
@@ -155,10 +155,9 @@ def _claims(case: Case, version: str) -> tuple[str, ...]:
 
 def runtime_version() -> str:
     """The version of axolotl in the train runtime."""
-    code = "import importlib.metadata as m; print(m.version('axolotl'))"
-    python = require(Kind.TRAIN).python
-    done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+    version = axolotl_version(require(Kind.TRAIN))
+    assert version is not None, "the train runtime does not tell its version of axolotl"
+    return version
 
 
 def report(results: Sequence[Result]) -> int:

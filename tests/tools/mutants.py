@@ -11,6 +11,7 @@ whose default is fine, a misspelling that is another real key, a key that belong
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,13 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from ftui.config import schema
-from ftui.config.edit import Drop, Edit, Put, Rename, apply_edits
+from ftui.config.edit import Drop, Edit, Put, Rename
+from ftui.config.edit_text import apply_edits
 from ftui.config.issue import Issue
 from ftui.config.lint import check
 from ftui.config.needs import needs
 from ftui.config.text import config_text
+from ftui.config.verdict import inside
 from ftui.paths import builtin_presets_dir
 from ftui.plan.hardware import Gpu, Hardware
+from ftui.plan.places import Place, steps
 from ftui.plan.plan import Preset
 from ftui.plan.presets import find
 from ftui.plan.steps import begin
@@ -34,7 +38,6 @@ from ftui.plan.yaml_source import read
 
 SEED = 20261125
 COUNT = 2400
-Place = tuple[str, ...]
 
 _OPTIONAL = """
     chat_template dataset_prepared_path val_set_size evals_per_epoch saves_per_epoch save_strategy
@@ -105,7 +108,7 @@ def _config(preset: Preset) -> tuple[str, tuple[Gpu, ...]]:
 
 
 def lint(text: str, gpus: Sequence[Gpu]) -> list[Issue]:
-    """What `ftui check` and the review say without axolotl."""
+    """What the review says without axolotl; `ftui check` says it without `needs`."""
     return [*check(text, gpus=gpus, folder=Path.cwd()), *needs(text)]
 
 
@@ -144,7 +147,7 @@ def _right(issue: Issue, mutant: Mutant) -> bool:
         return True
     here, source = ".".join(mutant.place), read(mutant.text)
     if mutant.kind == "retype" and issue.path.startswith(f"{here}."):  # inside the wrong value
-        return issue.line == source.line(tuple(issue.path.split(".")))
+        return issue.line == source.line(steps(issue.path))
     if issue.path != here or issue.line != source.line(mutant.place):
         return False
     if mutant.kind == "misplace":
@@ -153,8 +156,9 @@ def _right(issue: Issue, mutant: Mutant) -> bool:
 
 
 def _speaks_of(issue: Issue, mutant: Mutant) -> bool:
-    words = f"{issue.path} {issue.message} {issue.hint}"
-    return any(name in words for name in (mutant.key, mutant.place[-1], *mutant.place[:1]))
+    words = re.findall(r"[\w-]+", f"{issue.message} {issue.hint}")
+    at_it = inside(issue.path, ".".join(mutant.place))
+    return at_it or mutant.key in words or mutant.place[-1] in words
 
 
 # ── Kinds ────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +251,7 @@ def _misplace(
         wheres = [("datasets", "0"), *((where,) for where in mappings if where in data)]
     where = chance.choice(wheres)
     new = (*where, key)
-    if new == place or place[: len(where)] == (*where, key) or where[:1] == place[:1] != ():
+    if new == place or where[:1] == place[:1] != ():
         return None
     if key in _keys_at(where) or "datasets" not in data:
         return None
@@ -312,8 +316,12 @@ def _keys_at(where: Place) -> set[str]:
 
 
 def report(outcomes: Sequence[Outcome], aside: Counter[str]) -> str:
-    """The table: for each kind how many, how many were told rightly, and what else was said."""
-    lines = [f"{'kind':<10}{'mutants':>9}{'told':>7}{'recall':>9}{'precision':>11}{'aside':>8}"]
+    """The table: how many of each kind, how many were told rightly, what else was said.
+
+    Of each kind's tries a share was set aside; recall and precision say nothing of it.
+    """
+    heads = f"{'kind':<10}{'mutants':>9}{'told':>7}{'recall':>9}{'precision':>11}{'set aside':>17}"
+    lines = [heads]
     for kind in (*_KINDS, "all"):
         some = [each for each in outcomes if kind in (each.mutant.kind, "all")]
         told = sum(each.told for each in some)
@@ -322,7 +330,8 @@ def report(outcomes: Sequence[Outcome], aside: Counter[str]) -> str:
         left = sum(aside.values()) if kind == "all" else aside[kind]
         lines.append(
             f"{kind:<10}{len(some):>9}{told:>7}{told / max(len(some), 1):>9.4f}"
-            f"{1 - unrelated / max(said, 1):>11.4f}{left:>8}"
+            f"{1 - unrelated / max(said, 1):>11.4f}"
+            f"{f'{left} ({left / max(left + len(some), 1):.0%})':>17}"
         )
     return "\n".join(lines)
 

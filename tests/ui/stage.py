@@ -121,7 +121,7 @@ class Stage:
 
     folder: Path
     missing: list[Kind] = field(default_factory=list)
-    prepared: list[tuple[Plan, str | None]] = field(default_factory=list)
+    prepared: list[tuple[Plan, str]] = field(default_factory=list)
     launched: list[Run] = field(default_factory=list)
     install: Callable[[Kind, Callable[[Progress], None], Event], None] | None = None
 
@@ -144,7 +144,7 @@ class Stage:
             self.install(kind, on_progress, cancel)
         self.missing.remove(kind)
 
-    def _prepare(self, plan: Plan, config_text: str | None) -> Run:
+    def _prepare(self, plan: Plan, config_text: str) -> Run:
         self.prepared.append((plan, config_text))
         return Run(self.folder / "small-lora-1123-amber")
 

@@ -134,6 +134,24 @@ def test_what_cannot_be_opened_or_ends_badly_is_told(
         edit(FakeApp(), Path("config.yml"))
 
 
+@pytest.mark.parametrize("value", ["", " ", "\t"])
+def test_a_blank_variable_names_no_editor(
+    tools: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    told = tool(tools, "my-vi")
+    monkeypatch.setenv("VISUAL", value)
+    monkeypatch.setenv("EDITOR", "my-vi")
+    edit(FakeApp(), Path("config.yml"))
+    assert told.exists(), "and the config itself is not run"
+
+
+def test_a_variable_that_is_no_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "vim '")
+    with pytest.raises(UsageError, match=r"EDITOR is no command: vim '.*no closing quotation"):
+        edit(FakeApp(), Path("config.yml"))
+
+
 def test_the_fallbacks_and_none_at_all(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tool(tools, "vi")
     monkeypatch.setenv("PATH", f"{tools}:/bin")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ftui.config.rules.rule import Finding, Rule, Subject
+from ftui.config.schema import NEWEST
 from ftui.plan.hardware import Gpu
 from ftui.plan.yaml_source import read
 
@@ -25,7 +26,7 @@ def findings(
     rules: Sequence[Rule],
     text: str,
     *,
-    axolotl: tuple[int, int] = (0, 21),
+    axolotl: str = NEWEST,
     gpus: tuple[Gpu, ...] | None = None,
     folder: Path | None = None,
 ) -> list[Said]:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ftui.cli import _guarded, cli
+from ftui.config import lint
 from ftui.config.issue import Issue
 from ftui.errors import RuntimeMissing
 from ftui.plain import check
@@ -90,9 +91,32 @@ def test_a_problem_is_told_with_file_line_and_key(run: Check) -> None:
     assert "✗ 1 error\n" in ended.err
 
 
-def test_what_can_be_mended_is_counted(run: Check) -> None:
+def test_what_can_be_mended_is_counted(run: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = run(OLD, *ON_A_GPU)
     assert "1 warning · 1 can be mended with --fix" in ended.err
+    ended = run(OLD + "bf16: true\n", "--gpu", "none")
+    assert "✗ 2 errors, 1 warning · 2 can be mended with --fix" in ended.err
+    monkeypatch.setenv("PATH", "")  # no driver to ask: a machine without a GPU
+    ended = run(OLD + "bf16: true\n")
+    assert "✗ 2 errors, 1 warning · 1 can be mended with --fix" in ended.err
+
+
+def test_a_config_is_linted_once_where_it_is_known_to_run(
+    run: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linted: list[object] = []
+
+    def counting(text: str, *, gpus: Sequence[Gpu] | None, **options: Any) -> list[Issue]:
+        linted.append(gpus)
+        return lint.check(text, gpus=gpus, **options)
+
+    monkeypatch.setattr(check, "lint", counting)
+    run(GOOD, *ON_A_GPU)
+    assert len(linted) == 1
+    run("a: [\n")
+    assert len(linted) == 2
+    run(GOOD)
+    assert len(linted) == 4
 
 
 def test_the_document_is_all_there_is_on_stdout(run: Check) -> None:
@@ -109,9 +133,9 @@ BAD: dict[str, tuple[bytes, str, int]] = {
     "not YAML": (b"a: [1\nb: 2\n", "this is not YAML", 2),
     "a tab": (b"a:\n\tb: 1\n", "a tab; YAML is indented by spaces", 2),
     "a key twice": (GOOD.encode() + b"max_steps: 3\n", "twice", 8),
-    "a list": (b"- a\n", "a config is a mapping", 1),
-    "a word": (b"words\n", "a config is a mapping", 1),
-    "nothing": (b"", "a config is a mapping", 1),
+    "a list": (b"- a\n", "a config is lines of `key: value`", 1),
+    "a word": (b"words\n", "a config is lines of `key: value`", 1),
+    "nothing": (b"", "a config is lines of `key: value`", 1),
     "binary": (b"\x7fELF\x02\x01\x00\xff\xfe", "not UTF-8", 0),
     "UTF-16": ("base_model: m".encode("utf-16"), "not UTF-8", 0),
     "a control character": (b"a: 1\nb: \x00\n", "a character that YAML does not allow", 2),
@@ -132,6 +156,12 @@ BAD: dict[str, tuple[bytes, str, int]] = {
         1,
     ),
     "depth": (b"a: " + b"[" * 5000, "nested too deeply", 1),
+    "depth in JSON": (
+        GOOD.encode() + b"deepspeed: '" + b'{"a":' * 50_000 + b"'\n",
+        "is not JSON",
+        8,
+    ),
+    "a number beyond all": (GOOD.encode() + b"seed: 0x" + b"f" * 5000, "number is too long", 8),
     "10 MB": (b"a: 1\n" * 2_000_000, "too large", 0),
 }
 
@@ -148,8 +178,13 @@ def test_what_is_no_config_is_one_clear_issue(run: Check, what: str) -> None:
     assert "Traceback" not in ended.err
 
 
-def test_a_byte_order_mark_is_no_problem(run: Check) -> None:
-    assert run(b"\xef\xbb\xbf" + GOOD.encode(), *ON_A_GPU).code == 0
+MARK = b"\xef\xbb\xbf"
+
+
+def test_a_byte_order_mark_is_no_problem_and_stays(run: Check, home: Path) -> None:
+    assert run(MARK + GOOD.encode(), *ON_A_GPU).code == 0
+    assert run(MARK + OLD.encode(), "--fix", "-y", *ON_A_GPU).code == 0
+    assert (home / "config.yml").read_bytes() == MARK + MENDED.encode()
 
 
 def test_a_file_that_is_not_there(run: Check) -> None:
@@ -199,6 +234,8 @@ def test_the_hardware_that_was_judged_is_told(run: Check, monkeypatch: pytest.Mo
         ("--gpu", "a10:0"),
         ("--axolotl", "new"),
         ("--axolotl", ""),
+        ("--axolotl", "0.²"),
+        ("--axolotl", "9" * 5000),
         ("--fix", "--json"),
         ("-y",),
     ],
@@ -217,11 +254,25 @@ def test_the_version_decides(run: Check) -> None:
     assert "axolotl 0.19.0's schema" in ended.err
 
 
-def test_the_version_is_that_of_the_train_runtime(run: Check, home: Path) -> None:
-    environment = home / "home" / "runtimes" / "train"
-    (environment / "bin").mkdir(parents=True)
-    (environment / "bin" / "python").symlink_to("/bin/false")
-    (environment / "ftui-runtime.json").write_text("{}")
+@pytest.fixture
+def environment(home: Path) -> Path:
+    """A train runtime that cannot be run and does not tell its version."""
+    made = home / "home" / "runtimes" / "train"
+    (made / "bin").mkdir(parents=True)
+    (made / "bin" / "python").symlink_to("/bin/false")
+    (made / "ftui-runtime.json").write_text("{}")
+    return made
+
+
+def test_another_version_than_the_installed_one_is_named(run: Check, environment: Path) -> None:
+    ended = run(GOOD, "--axolotl", "0.19.0", *ON_A_GPU)
+    assert "not asked: the train runtime has axolotl of an unknown version" in ended.err
+    (environment / "lib/python3.11/site-packages/axolotl-0.21.0.dist-info").mkdir(parents=True)
+    ended = run(GOOD, "--axolotl", "0.19.0", *ON_A_GPU)
+    assert "not asked: the train runtime has axolotl 0.21.0" in ended.err
+
+
+def test_the_version_is_that_of_the_train_runtime(run: Check, environment: Path) -> None:
     (environment / "lib/python3.11/site-packages/axolotl-0.19.0.dist-info").mkdir(parents=True)
     ended = run(GOOD, *ON_A_GPU)
     assert ended.code == 0
@@ -236,8 +287,8 @@ def test_both_verdicts_are_one_report(run: Check, monkeypatch: pytest.MonkeyPatc
     theirs = [Issue("error", "datasets", 2, "axolotl's own words")]
     asked: list[tuple[Gpu, ...]] = []
 
-    def answer(text: str, judge: check.Judge) -> list[Issue]:
-        asked.append(judge.gpus)
+    def answer(text: str, basis: check.Basis) -> list[Issue]:
+        asked.append(basis.gpus)
         return theirs
 
     monkeypatch.setattr(check, "_axolotls_issues", answer)

@@ -15,7 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ftui.config.dump import dump, dump_inline
-from ftui.config.edit import Drop, Edit, Put, Rename, apply_edits, rewrite
+from ftui.config.edit import Drop, Edit, Put, Rename
+from ftui.config.edit_text import apply_edits, rewrite
 from ftui.config.render import render
 from ftui.config.yaml_tree import tree
 from ftui.plan.yaml_source import YamlProblem

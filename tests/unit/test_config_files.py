@@ -41,6 +41,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("deepspeed: list.json", "deepspeed", "deepspeed: ''"),
         ("deepspeed: nothing.json", "deepspeed", "deepspeed: builtin:deepspeed/zero3.json"),
         ("deepspeed: '{\"a\":'", "deepspeed", "deepspeed: '{\"zero_optimization\": {}}'"),
+        (
+            "deepspeed: '" + '{"a":' * 50_000 + "'",
+            "deepspeed",
+            "deepspeed: '{\"zero_optimization\": {}}'",
+        ),
         ("base_model: ./nobody", "base_model", "base_model: ./model"),
         ("base_model: ~/no/such/folder", "base_model", "base_model: owner/name"),
         ("base_model: /no/such/folder", "base_model", "base_model: gpt2"),

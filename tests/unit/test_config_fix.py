@@ -13,6 +13,7 @@ from ftui.config.fix import modernise
 from ftui.config.lint import check
 from ftui.config.rules.outdated import removed, renamed, switches
 from ftui.config.schema import VERSIONS
+from ftui.plan.yaml_source import YamlProblem, mapping
 
 OLD = """\
 # A config of 2023
@@ -121,9 +122,31 @@ def test_what_is_not_old_keeps_its_value(config: dict[str, Any]) -> None:
     assert {key: mended[key] for key in mine} == mine
 
 
-@given(st.text())
-def test_any_text_comes_back(text: str) -> None:
-    modernise(text)
+LINES = (
+    *("lora_rank: 8\n", "do_train: true\n", "flash_attention: true  # fast\n", "dtype: bfloat16\n"),
+    *("datasets:\n", "  - path: a\n", "    type: sharegpt\n", "    conversation: chatml\n"),
+    *("  - {type: sharegpt, train_on_split: x}\n", "fsdp:\n", "  - full_shard auto_wrap\n"),
+    *(
+        "fsdp_config:\n",
+        "  fsdp_offload_params: true\n",
+        "tokens: {a: b}\n",
+        "# c\n",
+        "gc_steps: 1\n",
+    ),
+)
+ODD = (*("&x ", "*x", "<<: *x\n", "{", "}", "[", "]", ", ", "'", "  ", "? ", "|\n", "---\n"), "\r")
+
+
+@given(st.lists(st.sampled_from(LINES * 9 + ODD)).map("".join))
+def test_any_text_comes_back_mended_or_as_it_is(text: str) -> None:
+    mended = modernise(text)
+    try:
+        mapping(text)
+    except YamlProblem:
+        assert mended == text
+    else:
+        assert modernise(mended) == mended
+        assert not [issue for issue in check(mended) if issue.edits]
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "a: [1\n", "words\n", "a: &a [*a]\n"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.config.lint import check
-from ftui.config.schema import VERSIONS, known, load
+from ftui.config.schema import VERSIONS, dataset_keys, known, load
+from ftui.plan.hardware import Gpu
 
 GOOD = "base_model: some/model\nlearning_rate: 0.0002\n"
 DATA = "datasets: [{path: a/b, type: alpaca}]\nsequence_len: 512\n"
@@ -34,6 +36,8 @@ def test_a_key_given_twice_is_told_at_the_second() -> None:
         ("a: 1\nb: \x00\n", 2),
         ("a: &a [*a]\n", 1),
         ("a: 2024-99-99\n", 1),
+        ("a: 1\nmixlora_expert_lora_r: 1" + "0" * 400, 2),
+        ("a: 1\nseed: 0x" + "f" * 5000, 2),
         ("a: !!timestamp x\n", 1),
         ("a: !!python/object:os.system {}\n", 1),
         ("a:\n" + "[" * 100_000, 2),
@@ -55,17 +59,48 @@ def test_any_text_gets_an_answer(text: str) -> None:
     check(text)
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    ),
-    st.sampled_from(sorted(load()["properties"])),
-    st.sampled_from(VERSIONS),
+KEYS = sorted(
+    {*load()["properties"], *(key for keys in load()["plugins"].values() for key in keys)}
 )
-def test_any_value_of_any_key_gets_an_answer(value: Any, key: str, version: str) -> None:
-    text = yaml.safe_dump({"base_model": "m", "learning_rate": 1, key: value})
-    for issue in check(text, axolotl=version, gpus=(), folder=None):
+FILES = ["base_model", "tokenizer_config", "deepspeed", "chat_template_jinja", "lora_model_dir"]
+ODD = ["²", "9" * 5000, "1e999", "nan", "", "/", "~nobody/x", "a\x85b", "x" * 5000, '{"a":' * 9999]
+REAL = ["steps", "0", "lora", "fp8", "dpo", "auto", "./", str(Path(__file__)), "builtin:nano"]
+keys = st.sampled_from(KEYS) | st.sampled_from(FILES)
+numbers = st.integers() | st.integers(-(10**400), 10**400) | st.floats()
+words = st.sampled_from(ODD) | st.sampled_from(REAL) | st.text()
+values = st.recursive(
+    st.none() | st.booleans() | numbers | words,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(REAL) | st.text(), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+rows = st.dictionaries(
+    st.sampled_from(sorted(dataset_keys(VERSIONS[-1]))), words | values, min_size=1, max_size=4
+)
+machines = st.none() | st.lists(
+    st.builds(Gpu, st.just("GPU"), st.just(24), st.sampled_from(["sm_75", "sm_90", "sm_²", ""])),
+    max_size=3,
+)
+
+
+@given(
+    st.dictionaries(keys, words | values, max_size=5),
+    st.lists(rows, max_size=3),
+    st.sampled_from(VERSIONS),
+    machines,
+    st.sampled_from([None, Path(__file__).parent]),
+)
+def test_any_values_of_any_keys_get_an_answer_on_any_machine(
+    config: dict[str, Any],
+    datasets: list[dict[str, Any]],
+    version: str,
+    gpus: list[Gpu] | None,
+    folder: Path | None,
+) -> None:
+    text = yaml.safe_dump({"datasets": datasets, **config})
+    for issue in check(text, axolotl=version, gpus=gpus, folder=folder):
         assert 1 <= issue.line <= text.count("\n") + 1
         assert issue.message
 
@@ -82,6 +117,7 @@ def test_any_value_of_any_key_gets_an_answer(value: Any, key: str, version: str)
         ("0.9.2", "0.19.0"),
         (None, "0.21.0"),
         ("main", "0.21.0"),
+        ("0.²", "0.21.0"),
     ],
 )
 def test_a_config_is_judged_by_the_newest_schema_that_is_not_newer(

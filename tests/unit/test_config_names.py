@@ -146,7 +146,7 @@ def test_mappings_the_wrong_way_round_are_told() -> None:
 
 def test_an_older_axolotl_knows_fewer() -> None:
     assert findings(RULES, "optimizer: muon_8bit") == []
-    [said] = findings(RULES, "optimizer: muon_8bit", axolotl=(0, 19))
+    [said] = findings(RULES, "optimizer: muon_8bit", axolotl="0.19.0")
     assert said.path == "optimizer"
 
 

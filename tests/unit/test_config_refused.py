@@ -9,25 +9,23 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftui.config.edit import apply_edits
+from ftui.config.edit_text import apply_edits
 from ftui.config.rules.refused import RULES
 from ftui.config.rules.rule import Finding, Subject
 from ftui.config.rules.table import Row, refuses
-from ftui.config.schema import load
+from ftui.config.schema import VERSIONS, load
 from ftui.plan.hardware import Gpu
 
-OLD, NEW = (0, 19), (0, 21)
+OLD, NEW = VERSIONS
 CARD = Gpu("NVIDIA A10", 24, "sm_86")
 
 
-def refused(
-    text: str, axolotl: tuple[int, int] = NEW, gpus: tuple[Gpu, ...] | None = (CARD,)
-) -> list[Finding]:
+def refused(text: str, axolotl: str = NEW, gpus: tuple[Gpu, ...] | None = (CARD,)) -> list[Finding]:
     subject = Subject({"datasets": [{"path": "a"}], **yaml.safe_load(text)}, axolotl, gpus)
     return [finding for rule in RULES for finding in rule(subject)]
 
 
-def places(text: str, axolotl: tuple[int, int] = NEW) -> list[str]:
+def places(text: str, axolotl: str = NEW) -> list[str]:
     return [".".join(finding.place) for finding in refused(text, axolotl)]
 
 
@@ -349,7 +347,7 @@ BOTH = [
 
 @pytest.mark.parametrize("axolotl", [OLD, NEW], ids=["0.19", "0.21"])
 @pytest.mark.parametrize(("bad", "place", "good"), BOTH)
-def test_both_versions_refuse(bad: str, place: str, good: str, axolotl: tuple[int, int]) -> None:
+def test_both_versions_refuse(bad: str, place: str, good: str, axolotl: str) -> None:
     assert places(bad, axolotl) == [place]
     assert places(good, axolotl) == []
 
@@ -436,9 +434,7 @@ def test_a_condition_that_cannot_be_read_is_our_own_mistake() -> None:
     ),
     st.sampled_from([OLD, NEW]),
 )
-def test_no_value_of_any_key_is_too_odd(
-    first: str, second: str, value: Any, axolotl: tuple[int, int]
-) -> None:
+def test_no_value_of_any_key_is_too_odd(first: str, second: str, value: Any, axolotl: str) -> None:
     config = {"rl": "grpo", "plugins": ["a.KernelsPlugin"], first: value, second: value}
     subject = Subject(config, axolotl, (CARD,))
     for rule in RULES:

@@ -22,17 +22,17 @@ RULES = (
     *sharegpt.RULES,
     *fsdp1.RULES,
 )
-OLD, NEW = (0, 19), (0, 21)
+OLD, NEW = schema.VERSIONS
 TOP = {version: schema.load(version)["properties"] for version in schema.VERSIONS}
 PLUGINS = {key for keys in schema.load()["plugins"].values() for key in keys}
 
 
-def findings(text: str, axolotl: tuple[int, int] = NEW) -> list[Finding]:
+def findings(text: str, axolotl: str = NEW) -> list[Finding]:
     subject = Subject(read(text).data, axolotl)
     return [finding for rule in RULES for finding in rule(subject)]
 
 
-def only(text: str, axolotl: tuple[int, int] = NEW) -> Finding:
+def only(text: str, axolotl: str = NEW) -> Finding:
     [finding] = findings(text, axolotl)
     return finding
 
@@ -451,7 +451,7 @@ def test_a_key_that_is_no_text_is_told(key: str) -> None:
 
 @pytest.mark.parametrize("value", [None, True, 0, -1, "", "x", [], [1], {}, {"a": 1}, 1.5, [None]])
 @pytest.mark.parametrize("axolotl", [OLD, NEW])
-def test_a_value_of_any_type_gets_an_answer(value: Any, axolotl: tuple[int, int]) -> None:
+def test_a_value_of_any_type_gets_an_answer(value: Any, axolotl: str) -> None:
     olds = {
         **renamed.AXOLOTLS,
         **renamed.OTHERS,

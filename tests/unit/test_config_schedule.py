@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftui.config.edit import apply_edits
+from ftui.config.edit_text import apply_edits
 from ftui.config.lint import check
 from ftui.config.rules.silent.timing import RULES
 from tests.unit.rules import findings

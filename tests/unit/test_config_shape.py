@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ftui.config import shape
@@ -10,6 +12,7 @@ from ftui.config.schema import NEWEST, VERSIONS
 from ftui.plan.yaml_source import read
 
 GOOD = "base_model: some/model\nlearning_rate: 0.0002\n"
+REQUIRED = {("base_model",), ("learning_rate",)}
 
 
 def check(text: str, version: str = NEWEST) -> list[Finding]:
@@ -91,6 +94,19 @@ def test_a_wrong_type_is_told_in_plain_words(text: str, message: str) -> None:
     assert message in only(text).message
 
 
+def test_a_long_value_is_not_repeated() -> None:
+    assert "should be a whole number, not this" in only(f"lora_r: {'x' * 100}\n").message
+    inside = ", ".join(f"key_{number}: 1" for number in range(100))
+    assert only(f"optimizer: {{{inside}}}\n").message.endswith(", not a mapping")
+
+
+def test_any_number_of_unknown_keys_is_told_in_a_moment() -> None:
+    config = {f"key_{number}": 1 for number in range(20_000)}
+    began = time.process_time()
+    assert len(shape.check(config, NEWEST)) == len(config) + len(REQUIRED)
+    assert time.process_time() - began < 5
+
+
 def test_a_misspelt_choice_gets_the_nearest_one() -> None:
     assert only("chat_template: lama3\n").hint == "did you mean llama3?"
 
@@ -120,7 +136,7 @@ def test_what_axolotl_takes_is_taken(text: str) -> None:
 
 def test_what_axolotl_must_have_is_missed() -> None:
     missed = {finding.place for finding in check("lora_r: 8\n")}
-    assert missed == {("base_model",), ("learning_rate",)}
+    assert missed == REQUIRED
 
 
 @pytest.mark.parametrize(

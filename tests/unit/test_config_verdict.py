@@ -34,6 +34,7 @@ def test_both_come_in_the_order_of_their_lines() -> None:
         (issue("load_in_8bit"), issue("adapter", message="Can't load: load_in_8bit")),
         (issue("trl.num_generations"), issue("rl", message="GRPO requires `trl.num_generations`")),
         (issue("deepcompile"), issue("", 0, "deepcompile needs deepspeed")),
+        (issue("", message="this is not YAML"), issue("", message="this is not YAML")),
         (issue("trl"), issue("", 0, "axolotl cannot read this config: 'bool' has no 'get'")),
         (
             issue("bf16", severity="warning"),

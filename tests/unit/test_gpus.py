@@ -33,6 +33,17 @@ from ftui.plan.gpus import find, parse
         ("gh200", "GH200", 96, "sm_90"),
         ("1080 ti", "GTX 1080 Ti", 11, "sm_61"),
         ("5090", "RTX 5090", 32, "sm_120"),
+        ("a100 80 gib", "A100 80GB", 80, "sm_80"),
+        ("6000 ada", "RTX 6000 Ada", 48, "sm_89"),
+        ("gb200", "GB200", 186, "sm_100"),
+        # as nvidia-smi prints them
+        ("NVIDIA A100 80GB PCIe", "A100 80GB", 80, "sm_80"),
+        ("NVIDIA H100 80GB HBM3", "H100", 80, "sm_90"),
+        ("NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada", 48, "sm_89"),
+        ("NVIDIA GH200 480GB", "GH200", 96, "sm_90"),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000", 96, "sm_120"),
+        ("Tesla P100-PCIE-16GB", "P100", 16, "sm_60"),
+        ("Tesla V100-SXM2-32GB", "V100 32GB", 32, "sm_70"),
     ],
 )
 def test_a_gpu_is_found_by_its_name(
@@ -47,6 +58,12 @@ def test_every_gpu_of_the_table_is_found_by_its_own_name() -> None:
         name = line.split("  ")[0]
         assert find(name).name == name
         assert find(f"NVIDIA {name}".lower()).name == name
+
+
+def test_no_other_name_is_one_that_is_found_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = list(gpus._ALSO)
+    monkeypatch.setattr(gpus, "_ALSO", {})
+    assert [name for name in names if gpus._plain(name) in gpus._gpus()] == []
 
 
 @pytest.mark.parametrize(

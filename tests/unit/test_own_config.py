@@ -117,10 +117,39 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(file: Path) -> Non
     assert file.read_text() == CONFIG + "seed: 1\n"
 
 
-def test_text_that_is_no_yaml_is_not_saved(file: Path) -> None:
-    with pytest.raises(ConfigError, match="not YAML"):
-        save(opened(file), "a: [1\n", CONFIG)
+@pytest.mark.parametrize("draft", ["a: [1\n", "# nothing\n", "- a\n", "abc\n", ""])
+def test_text_that_is_no_config_is_not_saved(file: Path, draft: str) -> None:
+    with pytest.raises(ConfigError, match="not written: this is no"):
+        save(opened(file), draft, CONFIG)
     assert file.read_text() == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("own", "was", "now"),
+    [
+        ("lora_dropout:\n", "lora_dropout:\n", ""),
+        ("train_on_inputs: true\n", "train_on_inputs: true\n", "train_on_inputs: 1\n"),
+        ("save_steps: 2\n", "save_steps: 2\n", "save_steps: 2.0\n"),
+        ("save_steps: .nan\n", "", ""),
+        ("", "adapter: lora\n", "seed:\nadapter: lora\n"),
+    ],
+)
+def test_an_edit_that_python_calls_equal_is_saved_too(
+    file: Path, own: str, was: str, now: str
+) -> None:
+    file.write_text(CONFIG + own)
+    plan = opened(file)
+    save(plan, config_text(plan).replace(was, now), CONFIG + own)
+    assert file.read_text() == (CONFIG + own).replace(was, now)
+
+
+def test_a_byte_order_mark_stays(file: Path) -> None:
+    file.write_text("\ufeff" + CONFIG)
+    plan = opened(file)
+    shown = config_text(plan).replace("lora_alpha: 32", "lora_alpha: 8")
+    save(plan, shown, "\ufeff" + CONFIG)
+    expected = "\ufeff" + CONFIG.replace("lora_alpha: 32", "lora_alpha: 8")
+    assert file.read_text(encoding="utf-8") == expected
 
 
 def test_a_link_stays_a_link_and_the_file_keeps_its_mode(file: Path, tmp_path: Path) -> None:

@@ -139,6 +139,18 @@ async def test_without_a_runtime_entering_says_so(
         await Validator().__aenter__()
 
 
+async def test_without_room_for_its_files_a_worker_says_so(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    runtime(ANSWERS)
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    with pytest.raises(RuntimeMissing, match="does not work: No space left on device"):
+        await Validator().__aenter__()
+
+
 def test_capabilities_are_those_of_the_weakest_gpu() -> None:
     mixed = (Gpu("H100", 80, "sm_90"), Gpu("T4", 16, "sm_75"))
     assert capabilities(mixed) == {

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftui.plan.yaml_source import YamlProblem, read
+from ftui.plan.yaml_source import YamlProblem, mapping, read
 
 
 def problem(text: str) -> YamlProblem:
@@ -67,6 +67,7 @@ def test_an_alias_is_read_at_each_use() -> None:
         ("a: 1\n? {x: 1}\n: 2\n", 2, "a key must be text"),
         ("a: 1\n---\nb: 1\n", 2, "a second document begins here"),
         ("a: 1\nb: 2024-99-99\n", 2, "a value cannot be read: month must be in 1..12"),
+        ("a: [[{x: 1}]]\nb: 2024-99-99\n", 2, "a value cannot be read"),
         ("a: 1\nb: !!timestamp x\n", 2, "a value cannot be read"),
         ("2024-99-99: 1\n", 1, "a value cannot be read"),
         ("a: 1\nb: \x00\n", 2, "a character that YAML does not allow"),
@@ -75,6 +76,9 @@ def test_an_alias_is_read_at_each_use() -> None:
         ("a: *b\n", 1, "undefined alias"),
         ("a: 1\nb: [1,\n", 2, "node content"),
         ("a: !!python/object:os.system {}\n", 1, "could not determine a constructor"),
+        ("a: 1\nb: 1" + "0" * 400, 2, "this whole number is too long"),
+        ("a: 1\nb: [0x" + "f" * 5000 + "]", 2, "this whole number is too long"),
+        ("a: 1\nb: " + "1:" * 400 + "1.5", 2, "a value cannot be read"),
         ("a:\n  " + "[" * 200 + "]" * 200, 2, "nested too deeply"),
         ("a:\n" + "[" * 100_000, 2, "nested too deeply"),
         ("- " * 300, 1, "nested too deeply"),
@@ -103,6 +107,32 @@ def test_what_would_never_end_ends_at_once(text: str, words: str) -> None:
     began = time.process_time()
     assert words in problem(text).message
     assert time.process_time() - began < 3
+
+
+def test_what_cannot_be_read_is_found_at_once_among_many() -> None:
+    text = "".join(f"key_{i}: 1\n" for i in range(60_000)) + "x: 2024-99-99\n"
+    began = time.process_time()
+    assert problem(text).line == 60_001
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
+def test_a_byte_order_mark_is_skipped(loader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml, "CSafeLoader", getattr(yaml, loader), raising=False)
+    assert read("\ufeffa: 1\n") == read("a: 1\n")
+    assert problem("\ufeff@\n").message == problem("@\n").message
+
+
+def test_a_config_is_a_mapping() -> None:
+    assert mapping("a: 1\n") == read("a: 1\n")
+    for text, line, words in (
+        ("a: 1\nb: [\n", 2, "this is not YAML: "),
+        ("\n- a\n", 1, "this is no mapping: "),
+        ("", 1, "this is no mapping: "),
+    ):
+        with pytest.raises(YamlProblem) as caught:
+            mapping(text)
+        assert (caught.value.line, caught.value.message.startswith(words)) == (line, True)
 
 
 def test_a_mebibyte_is_read_and_the_collector_is_on_again() -> None:

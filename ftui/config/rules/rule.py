@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ftui.config import schema
 from ftui.plan.hardware import Gpu
-from ftui.plan.places import value_at
+from ftui.plan.places import Place, steps, value_at
 
 if TYPE_CHECKING:
     from ftui.config.edit import Edit
-
-Place = tuple[str, ...]
-"""Where a value sits: `("datasets", "0", "type")`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def warning(place: str | Place, message: str, hint: str = "", *edits: Edit) -> F
 
 
 def _place(place: str | Place) -> Place:
-    return tuple(place.split(".")) if isinstance(place, str) else place
+    return steps(place) if isinstance(place, str) else place
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,24 @@ class Subject:
     """A config, and what is known of the axolotl and the machine that will run it."""
 
     config: Mapping[Any, Any]
-    axolotl: tuple[int, int] = (0, 21)
-    """Major and minor version."""
+    version: str = schema.NEWEST
+    """That of the axolotl which it is judged by, one of schema.VERSIONS."""
     gpus: tuple[Gpu, ...] | None = None
     """The GPUs that will train; empty = a CPU trains; None = nobody knows, so say nothing."""
     folder: Path | None = None
     """Where relative paths in the config begin; None = nobody knows, so look for no file."""
 
+    @cached_property
+    def axolotl(self) -> tuple[int, int]:
+        """Major and minor version."""
+        major, minor, *_ = self.version.split(".")
+        return int(major), int(minor)
+
     @property
-    def version(self) -> str:
-        """The shipped schema's version that its axolotl is judged by."""
-        return schema.known(f"{self.axolotl[0]}.{self.axolotl[1]}")
+    def known_keys(self) -> Mapping[str, Any]:
+        """The top-level keys that its axolotl knows without plugins, each with its schema."""
+        keys: Mapping[str, Any] = schema.load(self.version)["properties"]
+        return keys
 
     def get(self, place: str, default: Any = None) -> Any:
         """The value at a dotted place such as `datasets.0.type`, or `default`."""

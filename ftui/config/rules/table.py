@@ -22,6 +22,7 @@ from typing import Any
 
 from ftui.config.edit import Drop, Edit, Put
 from ftui.config.rules.rule import Finding, Rule, Subject, error
+from ftui.plan.places import steps
 
 _WORD = re.compile(
     r"(?P<no>!?)(?P<place>[a-z0-9_.]+)(?P<any>\??)(?:(?P<sign>!?=|>)(?P<value>\S+))?"
@@ -98,12 +99,12 @@ def _raw(subject: Subject, place: str) -> bool:
 
 def drop(place: str) -> tuple[Edit, ...]:
     """The edit that takes out the key at a dotted place."""
-    return (Drop(tuple(place.split("."))),)
+    return (Drop(steps(place)),)
 
 
 def put(place: str, value: Any) -> tuple[Edit, ...]:
     """The edit that sets the value at a dotted place."""
-    return (Put(tuple(place.split(".")), value),)
+    return (Put(steps(place), value),)
 
 
 def written(value: Any) -> str:

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ftui.plan.places import is_index
+
 VERSIONS = ("0.19.0", "0.21.0")
 """The versions of axolotl whose schema ships with ftui, oldest first."""
 
@@ -31,7 +33,7 @@ def known(version: str | None) -> str:
 
 def _numbers(version: str) -> tuple[int, ...]:
     parts = version.split(".")[:3]
-    return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
+    return tuple(map(int, parts)) if all(map(is_index, parts)) else ()
 
 
 @cache
@@ -41,6 +43,15 @@ def load(version: str = NEWEST) -> Mapping[str, Any]:
     text = (Path(__file__).parent / f"axolotl-{version}.json").read_text(encoding="utf-8")
     schema: Mapping[str, Any] = json.loads(text)
     return schema
+
+
+def resolve(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A part of a schema, or the definition in that schema which it refers to."""
+    reference = part.get("$ref")
+    if reference is None:
+        return part
+    definition: Mapping[str, Any] = schema["$defs"][reference.rpartition("/")[2]]
+    return definition
 
 
 _DATASET_MODELS = ("SFTDataset", "DPODataset", "KTODataset", "StepwiseSupervisedDataset")

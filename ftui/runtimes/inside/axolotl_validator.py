@@ -2,7 +2,6 @@
 
 In:  {"id": 1, "config": "base_model: ...", "capabilities": {...}, "ignore": ["a.Plugin"]}
 Out: {"ready": "0.19.0"} once, then {"id": 1, "issues": [{"severity", "path", "message"}]}
-With "unknown": true in the request, also "unknown": the paths of all keys that axolotl ignores.
 
 Stands alone: no ftui import. Ends when stdin closes. `path` is a list of keys and indexes.
 """
@@ -15,8 +14,6 @@ import logging
 import os
 import re
 import sys
-import typing
-from collections.abc import Iterator
 from typing import Any
 
 # What a launcher or a trainer sets for its own process must not decide what a config is worth.
@@ -38,7 +35,7 @@ from axolotl.utils.config import prepare_plugins, validate_config  # noqa: E402
 from axolotl.utils.dict import DictDefault  # noqa: E402
 from axolotl.utils.logging import MultiProcessAdapter  # noqa: E402
 from axolotl.utils.schemas import datasets as dataset_schemas  # noqa: E402
-from pydantic import BaseModel, ValidationError  # noqa: E402
+from pydantic import ValidationError  # noqa: E402
 
 Issue = dict[str, Any]
 Place = list[Any]
@@ -59,8 +56,6 @@ COMPLAINTS = (
 SPOKEN = (ValueError, DeprecationWarning, NotImplementedError, ImportError)
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 PLUGIN_FAILED = "Failed to load plugin: "
-DATASETS = {"dpo": "DPODataset", "ipo": "DPODataset", "simpo": "DPODataset", "kto": "KTODataset"}
-"""The model of a dataset by `rl`; any other is an SFTDataset."""
 
 
 class Records(logging.Handler):
@@ -228,57 +223,6 @@ def inside(steps: list[str], raw: Any) -> Place:
     return path
 
 
-def unknown(config: dict[str, Any]) -> Iterator[Place]:
-    """The keys of a config that axolotl ignores, as far as its plugins are loaded."""
-    yield from unknown_in(config, [model()], [], str(config.get("rl")))
-
-
-def unknown_in(value: Any, kinds: list[Any], path: Place, method: str) -> Iterator[Place]:
-    """The keys inside a value that none of the models it may become knows."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from unknown_in(item, kinds, [*path, index], method)
-        return
-    models: list[Any] = [
-        kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)
-    ]
-    if path[:1] == ["datasets"] and len(path) == 2:
-        models = [getattr(dataset_schemas, DATASETS.get(method, "SFTDataset"))]
-    if not isinstance(value, dict) or not models:
-        return
-    fields = fields_of(models)
-    free = any(model.model_config.get("extra") == "allow" for model in models)
-    for key, item in value.items():
-        name = str(key).removeprefix("fsdp_") if path == ["fsdp_config"] else key
-        if key in fields or name in fields:
-            found = fields.get(key) or fields.get(name) or []
-            yield from unknown_in(item, found, [*path, key], method)
-        elif not free:
-            yield [*path, key]
-
-
-def fields_of(models: list[Any]) -> dict[str, list[Any]]:
-    """Every name that some model knows, with the types that its value may have."""
-    fields: dict[str, list[Any]] = {}
-    for model in models:
-        for name, field in model.model_fields.items():
-            for word in names_of(name, field):
-                fields.setdefault(word, []).extend(parts(field.annotation))
-    return fields
-
-
-def names_of(name: str, field: Any) -> set[str]:
-    """Every name that a field answers to."""
-    choices = getattr(field.validation_alias, "choices", (field.validation_alias,))
-    return {word for word in (name, field.alias, *choices) if isinstance(word, str)}
-
-
-def parts(annotation: Any) -> list[Any]:
-    """The types inside an annotation such as `list[A | B] | None`."""
-    inner = typing.get_args(annotation)
-    return [part for each in inner for part in parts(each)] if inner else [annotation]
-
-
 def from_log(raw: dict[str, Any]) -> list[Issue]:
     """What axolotl only logs. A plugin that cannot be loaded is one of these."""
     issues = []
@@ -311,10 +255,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         issues = validate(request["config"], request["capabilities"], request["ignore"])
-        answer = {"id": request["id"], "issues": issues}
-        if request.get("unknown"):
-            answer["unknown"] = list(unknown(yaml.safe_load(request["config"])))
-        say(answer)
+        say({"id": request["id"], "issues": issues})
 
 
 if __name__ == "__main__":

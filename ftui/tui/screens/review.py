@@ -5,9 +5,7 @@ The config can be edited by hand; what is on this screen is then what runs, to t
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -17,23 +15,24 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from ftui.config.verdict import merge
-from ftui.errors import ConfigError, ExitCode, FtuiError, RuntimeMissing, TargetUnavailable
+from ftui.errors import ConfigError, ExitCode, FtuiError, TargetUnavailable
+from ftui.text import counted
 from ftui.tui import theme
-from ftui.tui.app import FtuiApp
+from ftui.tui.app import FtuiApp, OnSaved
 from ftui.tui.background import in_background
+from ftui.tui.editing import Editing
+from ftui.tui.opinion import Opinion
 from ftui.tui.widgets.config_view import ConfigView
 from ftui.tui.widgets.launch_facts import LaunchFacts
 from ftui.tui.widgets.lines import Notice, TopLine
-from ftui.tui.widgets.verdict import Verdict, counted, error_count
+from ftui.tui.widgets.verdict import Verdict
 
 if TYPE_CHECKING:
-    from ftui.config.issue import Issue
-    from ftui.plan.hardware import Gpu
     from ftui.plan.plan import Plan
     from ftui.targets.base import Problem
 
 _SKIP = "enter again: don't wait"
+_FIXING = "fixing"
 _LOOK = 0.3
 """Seconds between looks at the file that is being edited."""
 
@@ -58,21 +57,33 @@ class ReviewScreen(Screen[None]):
     ]
     app: FtuiApp
 
-    def __init__(self, plan: Plan, *, edit: bool = False, launch: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        edit: bool = False,
+        launch: bool = False,
+        on_saved: OnSaved | None = None,
+    ) -> None:
         super().__init__()
         self._plan = plan
         self._edit_first = edit
         self._launch_first = launch
-        self._text = ""
-        self._edited = False
-        self._issues: list[Issue] = []
+        self._on_saved = on_saved
+        self._editing: Editing | None = None
+        """Of the config; None until that is built."""
         self._problems: list[Problem] = []
-        self._gpus: Sequence[Gpu] | None = ()
-        self._checking_since: float | None = None
-        """When axolotl's own check began, by the monotonic clock; None when it is over."""
-        self._axolotl_word = ""
-        self._launching = False
+        self._busy = ""
+        """What is being done with the config, which stays as it is meanwhile."""
         self._launch_when_checked = False
+
+    @cached_property
+    def _opinion(self) -> Opinion:
+        return Opinion(self.app.services, self.app.checker)
+
+    @property
+    def _text(self) -> str:
+        return self._editing.draft.text if self._editing else ""
 
     def compose(self) -> ComposeResult:
         """Config on the left, what enter does on the right."""
@@ -88,7 +99,6 @@ class ReviewScreen(Screen[None]):
         """Paint first; then build the config and check it."""
         self.query_one(ConfigView).focus()
         self.set_interval(1.0, self._show_verdict)
-        self.set_interval(_LOOK, self._follow_editor)
         self.call_after_refresh(self._build)
 
     # ── What will run ────────────────────────────────────────────────────────────────────────
@@ -101,13 +111,13 @@ class ReviewScreen(Screen[None]):
         except FtuiError as error:
             self.query_one(Notice).show(error)
             return
-        kept = self.app.edited_config
-        self._edited = kept is not None and kept[0] == plan
-        self._text = kept[1] if kept is not None and self._edited else facts.config
+        draft = self.app.drafts.of(plan, facts.config)
+        self._editing = Editing(self.app, draft, self.query_one(Notice))
         self._problems = facts.problems
+        self._opinion.gpus = facts.hardware.used_by(plan.gpus)
         self.query_one(TopLine).right = f"{facts.place} · {facts.hardware.words}"
-        self._gpus = facts.hardware.used_by(plan.gpus)
         self.query_one(LaunchFacts).fill(facts)
+        self.set_interval(_LOOK, self._follow_editor)
         if self._edit_first:
             self._edit_first = False
             self.action_edit()
@@ -115,185 +125,170 @@ class ReviewScreen(Screen[None]):
 
     async def _check(self) -> None:
         """The schema's opinion at once, axolotl's own when it comes."""
-        text, gpus, services = self._text, self._gpus, self.app.services
-        self._checking_since = time.monotonic()
-        ours = self._issues = await in_background(lambda: services.lint(text, gpus))
+        text = self._text
+        await self._opinion.lint(text)
         self._show_config()
         if self._launch_first:
             self._launch_first = False
             self._launch()
-        try:
-            theirs = await self.app.checker.check(text, gpus)
-            self._issues = merge(ours, theirs)
-            self._axolotl_word = "axolotl has something to say" if theirs else "axolotl agrees"
-        except RuntimeMissing:
-            self._axolotl_word = "axolotl's own check comes after the set-up"
-        except FtuiError as error:
-            self._axolotl_word = f"axolotl could not be asked: {error.what}"
-        finally:
-            self._checking_since = None
+        await self._opinion.ask(text)
         self._show_config()
         if self._launch_when_checked:
             self._launch()
 
+    @work(exclusive=True, group="check")
+    async def _recheck(self) -> None:
+        await self._check()
+
     def _show_config(self) -> None:
-        self.query_one(ConfigView).fill(self._text, self._issues)
+        self.query_one(ConfigView).fill(self._text, self._opinion.issues)
         self._show_verdict()
         self.refresh_bindings()
 
-    def _errors(self) -> int:
-        return error_count(self._issues)
-
     def _show_verdict(self) -> None:
-        if self._text:
-            name = "config.yml (edited)" if self._edited else "config.yml"
-            self.query_one(Verdict).show(name, self._issues, self._doing())
+        if self._editing is None:
+            return
+        name = "config.yml (edited)" if self._editing.draft.edited else "config.yml"
+        then = f" · then launching ({_SKIP})" if self._launch_when_checked else ""
+        doing = f"{theme.WAITING} {self._busy} …" if self._busy else self._opinion.words(then)
+        for verdict in self.query(Verdict):  # none when the app is being closed
+            verdict.show(name, self._opinion.issues, doing)
 
-    def _doing(self) -> str:
-        if self._launching:
-            return f"{theme.WAITING} launching …"
-        if self._checking_since is None:
-            return self._axolotl_word
-        seconds = int(time.monotonic() - self._checking_since)
-        waiting = f" · then launching ({_SKIP})" if self._launch_when_checked else ""
-        return f"{theme.WAITING} checking with axolotl … {seconds} s{waiting}"
+    # ── Edits ────────────────────────────────────────────────────────────────────────────────
+
+    def action_edit(self) -> None:
+        """Open the config in the editor; whatever is saved there is checked and kept."""
+        if self._ready() and self._editing is not None:
+            self._editing.open_editor()
+            self._follow_editor()
+
+    def _follow_editor(self) -> None:
+        """Show what was saved in the editor, if anything was."""
+        if self._editing is not None and not self._busy and self._editing.look():
+            self._opinion.begin()
+            self._recheck()
+
+    def action_mend(self) -> None:
+        """Write what is out of date as it is written today."""
+        if self._ready():
+            self._begin(_FIXING)
+            self._mend()
+
+    @work(exclusive=True, group="check")
+    async def _mend(self) -> None:
+        assert self._editing is not None
+        try:
+            await self._editing.mend(self._opinion.gpus)
+        finally:
+            self._busy = ""
+        await self._check()
 
     # ── What can be done with it ─────────────────────────────────────────────────────────────
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Save where there is a file to save into, fix where ftui knows how."""
+        if action == "save":
+            return bool(self._plan.preset.text)
+        return action != "mend" or any(issue.edits for issue in self._opinion.issues)
+
+    def _ready(self) -> bool:
+        """Whether there is a config, the last save in it, and nothing is being done with it."""
+        self._follow_editor()
+        return self._editing is not None and not self._busy
+
+    def _begin(self, what: str) -> None:
+        """Say what is being done with the config; it stays as it is until `_end`."""
+        self._busy = what
+        self._show_verdict()
+
+    def _end(self) -> None:
+        self._busy = ""
+        self._show_verdict()
+        if self._launch_when_checked and not self._opinion.forming:
+            self.call_later(self._launch)
+
     async def action_back(self) -> None:
-        """Go back; a launch under way is not left alone."""
-        if not self._launching:
+        """Go back; what is under way is not left alone."""
+        if self._busy in ("", _FIXING):
             await self.app.action_back()
 
     def action_launch(self) -> None:
         """Launch, once axolotl has looked at the config too; a second enter doesn't wait."""
-        if not self._text or self._launching:
+        if not self._ready():
             return
-        if self._checking_since is not None and not self._launch_when_checked:
+        if self._opinion.forming and not self._launch_when_checked:
             self._launch_when_checked = True
             self._show_verdict()
         else:
             self._launch()
 
     def _launch(self) -> None:
-        self._launching, self._launch_when_checked = True, False
-        self._show_verdict()
-        self._launch_now()
+        if not self._busy:
+            self._launch_when_checked = False
+            self._begin("launching")
+            self._launch_now()
 
     @work(group="launch")
     async def _launch_now(self) -> None:
         try:
+            await self._refuse_errors("launched")
             self._refuse_what_cannot_run()
             self.app.ending = ExitCode.OK
-            await self.app.launch(self._plan, self._text if self._edited else None)
+            await self.app.launch(self._plan, self._text)
         except FtuiError as error:
             self.app.ending = error.exit_code
             self.query_one(Notice).show(error)
         finally:
-            self._launching = False
+            self._end()
 
-    def _refuse_errors(self, done: str) -> None:
-        if self._errors():
+    async def _refuse_errors(self, done: str) -> None:
+        errors = await self._opinion.errors(self._text)
+        if errors:
             raise ConfigError(
-                f"not {done}: the config has {counted(self._errors(), 'error')}",
+                f"not {done}: the config has {counted(errors, 'error')}",
                 hint="e opens it in your editor; esc goes back to the questions",
             )
 
     def _refuse_what_cannot_run(self) -> None:
-        self._refuse_errors("launched")
         if self._problems:
             raise TargetUnavailable(
                 f"not launched: it {self._problems[0].what}", hint=self._problems[0].hint
             )
 
-    def action_edit(self) -> None:
-        """Open the config in the editor; whatever is saved there is checked and kept."""
-        if not self._text or self._launching:
-            return
-        try:
-            self.app.services.edit(self.app, self.app.draft.hold(self._text))
-        except FtuiError as error:
-            with contextlib.suppress(FtuiError):
-                self.app.draft.hold(self._text)  # what a failed editor left is not taken
-            self.query_one(Notice).show(error)
-            return
-        self.query_one(Notice).show(None)
-        self._follow_editor()
-
-    def _follow_editor(self) -> None:
-        """Show what was saved in the editor, if anything was."""
-        if self._launching:
-            return
-        try:
-            text = self.app.draft.saved()
-        except FtuiError as error:
-            self.query_one(Notice).show(error)
-            return
-        if text is not None:
-            self._take(text)
-
-    def _take(self, text: str) -> None:
-        """From now on this text is the config."""
-        if text == self._text:
-            return
-        self._text, self._edited = text, True
-        self.app.edited_config = (self._plan, text)
-        self.query_one(Notice).show(None)
-        self._recheck()
-
-    def action_mend(self) -> None:
-        """Write what is out of date as it is written today."""
-        text = self.app.services.mend(self._text, self._gpus)
-        changed = text != self._text
-        self._take(text)
-        if changed:
-            self.query_one(Notice).say("fixed what there is one way to fix", "e shows and edits it")
-
-    @work(exclusive=True, group="check")
-    async def _recheck(self) -> None:
-        await self._check()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Save where there is a file to save into, fix where ftui knows how."""
-        if action == "save":
-            return bool(self._plan.preset.text)
-        return action != "mend" or any(issue.edits for issue in self._issues)
-
     def action_save(self) -> None:
         """Write the config back into the file that it was opened from."""
-        if self._text and not self._launching:
+        if self._ready():
+            self._begin("saving")
             self._save()
 
-    @work(exclusive=True, group="write")
+    @work(group="write")
     async def _save(self) -> None:
-        plan, shown, services = self._plan, self._text, self.app.services
-        known = self.app.saved_text if self.app.saved_text is not None else plan.preset.text
+        assert self._editing is not None
         try:
-            self.app.saved_text = await in_background(lambda: services.save(plan, shown, known))
-        except FtuiError as error:
-            self.query_one(Notice).show(error)
-            return
-        errors = f", with {counted(self._errors(), 'error')}" if self._errors() else ""
-        self.query_one(Notice).say(
-            f"saved{errors}: {plan.preset.path}", "without what a run adds: output, plugin, paths"
-        )
+            errors = await self._opinion.errors(self._text)
+            if await self._editing.save(errors):
+                self._plan = self._editing.draft.plan
+                if self._on_saved is not None:
+                    await self._on_saved(self._plan)
+        finally:
+            self._end()
 
     def action_write(self) -> None:
         """Write the run's files, start nothing, and say where they are."""
-        if self._text and not self._launching:
+        if self._ready():
+            self._begin("writing the files")
             self._write()
 
-    @work(exclusive=True, group="write")
+    @work(group="write")
     async def _write(self) -> None:
-        plan, services = self._plan, self.app.services
-        text = self._text if self._edited else None
+        plan, text, services = self._plan, self._text, self.app.services
         try:
-            self._refuse_errors("written")
+            await self._refuse_errors("written")
             run = await in_background(lambda: services.prepare(plan, text))
+            self.query_one(Notice).say(
+                f"written, nothing started: {run.folder}", f"train it with {run.script_file}"
+            )
         except FtuiError as error:
             self.query_one(Notice).show(error)
-            return
-        self.query_one(Notice).say(
-            f"written, nothing started: {run.folder}",
-            f"train it with {run.script_file}",
-        )
+        finally:
+            self._end()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import Screen
@@ -21,37 +21,15 @@ from ftui.errors import FtuiError
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
-from ftui.tui.widgets.fields import FieldRow, Line, PathSuggester
+from ftui.tui.widgets.fields import FieldRow, Line
 from ftui.tui.widgets.lines import Notice, TopLine
 from ftui.tui.widgets.options import Options
 from ftui.tui.widgets.rail import Rail, Stop
+from ftui.tui.widgets.step_body import StepBody
 
 if TYPE_CHECKING:
     from ftui.plan.plan import Plan
     from ftui.plan.step import Step, World
-
-
-class Body(Horizontal):
-    """Rail, question, meaning."""
-
-    def compose(self) -> ComposeResult:
-        """Empty as yet: the screen fills it with the step at hand."""
-        yield Rail(id="rail")
-        with Vertical(id="question-side"):
-            yield Static("", id="question", markup=False)
-            yield Line(id="filter", placeholder="part of a name")
-            yield Options(id="options")
-            with Horizontal(id="own", classes="field"):
-                yield Static("Or type it", classes="field-label", markup=False)
-                yield Line(id="text", suggester=PathSuggester())
-            yield Vertical(id="fields")
-            yield Static("", id="note", classes="quiet", markup=False)
-            yield Notice(id="problem")
-            yield Static("", id="meaning-below", markup=False)
-        with Vertical(id="meaning-side"):
-            yield Static("", id="meaning-title", markup=False)
-            yield Static("", id="meaning", markup=False)
-
 
 _FEW = 5
 """With fewer options nobody needs a filter."""
@@ -102,7 +80,7 @@ class WizardScreen(Screen[None]):
             self._plan = self._first_plan = begin(world.presets[0], world.hardware)
         self._world = world.with_preset(self._plan.preset)
         await self.query_one("#waiting").remove()
-        await self.mount(Body(id="body"), after=self.query_one(TopLine))
+        await self.mount(StepBody(id="body"), after=self.query_one(TopLine))
         self._steps = STEPS
         await self._show_step()
         self.app.checker.warm()
@@ -234,13 +212,33 @@ class WizardScreen(Screen[None]):
         """Enter in an input: the typed answer, or the highlighted option with these fields."""
         option = self.query_one(Options).choice
         if event.input.id == "text" and event.value.strip():
-            await self._choose(event.value.strip())
+            self._read(event.value.strip())
         elif option is not None:
             await self._choose(option.value)
+
+    @work(exclusive=True, group="read")
+    async def _read(self, answer: str) -> None:
+        """Take a typed answer, once it is read: a dataset may be long."""
+        step, plan, world = self.step, self.plan, self.world
+        self.query_one("#problem", Notice).wait("reading", "esc stops it")
+        try:
+            changed = await in_background(lambda: step.apply(plan, answer, world))
+        except FtuiError as error:
+            self.query_one("#problem", Notice).show(error)
+            return
+        await self._take(changed)
 
     async def _choose(self, answer: str) -> None:
         try:
             plan = self.step.apply(self.plan, answer, self.world)
+        except FtuiError as error:
+            self.query_one("#problem", Notice).show(error)
+            return
+        await self._take(plan)
+
+    async def _take(self, plan: Plan) -> None:
+        """Go on with an answer, and with the numbers that were typed below it."""
+        try:
             for row in self.query(FieldRow):
                 plan = row.written(plan)
         except FtuiError as error:
@@ -251,7 +249,7 @@ class WizardScreen(Screen[None]):
             self._index += 1
             await self._show_step()
         else:
-            self.app.open_review(plan)
+            self.app.open_review(plan, on_saved=self.begin_with)
 
     # ── Filter ───────────────────────────────────────────────────────────────────────────────
 
@@ -283,20 +281,28 @@ class WizardScreen(Screen[None]):
     # ── Leaving a step ───────────────────────────────────────────────────────────────────────
 
     async def action_back(self) -> None:
-        """Close the filter, or go to the step before; from the first one, leave."""
-        if self._steps and self._close_filter():
+        """Stop reading, close the filter, or go to the step before; from the first one, leave."""
+        if self.workers.cancel_group(self, "read"):
+            self.query_one("#problem", Notice).show(None)
+        elif self._steps and self._close_filter():
             self.query_one(Options).focus()
         elif self._index:
             self._index -= 1
             await self._show_step()
-        elif self._plan != self._first_plan:
+        elif self._plan != self._first_plan or self.app.drafts.unsaved:
             self.app.confirm_leave()
         else:
             await self.app.action_back()
 
     def action_edit(self) -> None:
         """Go to the review with the answers so far, and open the YAML in the editor there."""
-        self.app.open_review(self.plan, edit=True)
+        self.app.open_review(self.plan, edit=True, on_saved=self.begin_with)
+
+    async def begin_with(self, plan: Plan) -> None:
+        """Go on from a plan that is in the person's own file now: leaving loses nothing of it."""
+        self._plan = self._first_plan = plan
+        self._world = self.world.with_preset(plan.preset)
+        await self._show_step()
 
 
 def _paragraphs(parts: list[tuple[str, str]], between: str) -> Content:

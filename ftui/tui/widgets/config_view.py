@@ -39,7 +39,7 @@ class ConfigView(VerticalScroll):
         self._issues: tuple[Issue, ...] = ()
 
     def fill(self, text: str, issues: Sequence[Issue]) -> None:
-        """Show `text` with `issues`, and the first error in sight, or else the first note."""
+        """Show `text` with `issues`, and the first error in sight, or else the first warning."""
         moved = (text, tuple(issues)) != (self._text, self._issues)
         self._text, self._issues = text, tuple(issues)
         self._draw()

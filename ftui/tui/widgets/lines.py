@@ -48,9 +48,20 @@ class Notice(Static):
 
     def say(self, what: str, hint: str) -> None:
         """Tell that something is done, and what can be done next."""
+        self._tell(f"{theme.DONE} {what}", "$success", hint)
+
+    def warn(self, what: str, hint: str) -> None:
+        """Tell what the person may not expect, and what can be done about it."""
+        self._tell(f"{theme.WARNING} {what}", "$warning", hint)
+
+    def wait(self, what: str, hint: str) -> None:
+        """Tell what is being waited for, and how to stop it."""
+        self._tell(f"{theme.WAITING} {what} …", "$secondary", hint)
+
+    def _tell(self, words: str, style: str, hint: str) -> None:
         self.set_class(False, "-none")
         self.update(
-            Content.assemble((f"{theme.DONE} {what}", "$success"), (f"\n  → {hint}", "$foreground"))
+            Content.assemble((printable(words), style), (f"\n  → {printable(hint)}", "$foreground"))
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ftui.config.edit import Drop, Edit, Put, Rename
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
+from ftui.plan.places import steps
 
 _ONLY_FSDP2 = (0, 20)
 """The first axolotl whose schema ftui judges as one without FSDP1."""
@@ -84,7 +85,7 @@ def fsdp_version(subject: Subject) -> Iterator[Finding]:
         version = subject.get(place)
         if version is not None and str(version) != "2":
             message = f"FSDP{version} is old: FSDP2 has taken its place"
-            edits = () if _stuck(subject) else (Put(_steps(place), 2), *_to_fsdp2(subject))
+            edits = () if _stuck(subject) else (Put(steps(place), 2), *_to_fsdp2(subject))
             yield _tell(subject)(place, message, f"write `fsdp_version: 2`; see {_DOCS}", *edits)
     implied = subject.get("fsdp_config") and not subject.get("fsdp") and not _versions(subject)
     if implied and subject.axolotl < _ONLY_FSDP2:
@@ -163,10 +164,6 @@ def _stuck(subject: Subject) -> bool:
 
 def _tell(subject: Subject) -> Any:
     return error if subject.axolotl >= _ONLY_FSDP2 else warning
-
-
-def _steps(place: str) -> tuple[str, ...]:
-    return tuple(place.split("."))
 
 
 RULES: tuple[Rule, ...] = (fsdp_list, fsdp_version, fsdp_keys)

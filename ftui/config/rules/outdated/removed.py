@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ftui.config import schema
 from ftui.config.edit import Drop, Edit, Put, Rename
 from ftui.config.rules.outdated.renamed import removal
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
@@ -78,7 +77,7 @@ _DROPPED = {"dpo_use_logits_to_keep", "dpo_generate_during_eval"}
 
 def gone_keys(subject: Subject) -> Iterator[Finding]:
     """Keys that are no more. One that axolotl would still take in silence when it is off may go."""
-    top = schema.load(schema.known(".".join(map(str, subject.axolotl))))["properties"]
+    top = subject.known_keys
     for key, hint in GONE.items():
         if key not in subject.config or (subject.get(key) is None and key in top):
             continue
@@ -99,9 +98,8 @@ def refused_keys(subject: Subject) -> Iterator[Finding]:
 
 def unused_keys(subject: Subject) -> Iterator[Finding]:
     """Keys that axolotl ignores and whose meaning is to be said in another way."""
-    top = schema.load(schema.known(".".join(map(str, subject.axolotl))))["properties"]
     for key, hint in ASK.items():
-        if key in subject.config and key not in top:
+        if key in subject.config and key not in subject.known_keys:
             edits = () if subject.on(key) else (Drop((key,)),)
             yield error(key, f"axolotl has no {key} and would ignore it", hint, *edits)
     for key in ("ring_attn_func", "heads_k_stride"):

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ftui.config import schema
 from ftui.config.edit import Drop, Edit, Put, Rename
-from ftui.config.rules.rule import Finding, Place, Rule, Subject, error, warning
+from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
+from ftui.config.rules.table import written
+from ftui.plan.places import Place, steps
 
 AXOLOTLS: Mapping[str, str] = {
     "adam_eps": "adam_epsilon",
@@ -100,11 +101,10 @@ OLD = "is an old name of {}"
 
 def old_names(subject: Subject) -> Iterator[Finding]:
     """Keys with a name of another time."""
-    top = schema.load(schema.known(".".join(map(str, subject.axolotl))))["properties"]
     for old, new in AXOLOTLS.items():
         if old == "rope_scaling" and subject.has("model_config"):
             new = "model_config.rope_scaling"  # the same mapping under its other name
-        if subject.has(old) or old not in top:
+        if subject.has(old) or old not in subject.known_keys:
             yield from _old_name(subject, old, new)
     for key in ("datasets", "test_datasets"):
         for place, entry in subject.entries(key):
@@ -115,9 +115,8 @@ def old_names(subject: Subject) -> Iterator[Finding]:
 
 def other_names(subject: Subject) -> Iterator[Finding]:
     """Keys with the name that another tool has for them."""
-    top = schema.load(schema.known(".".join(map(str, subject.axolotl))))["properties"]
     for old, new in OTHERS.items():
-        if old not in top:
+        if old not in subject.known_keys:
             yield from _old_name(
                 subject, old, new, words="is called {} in axolotl, which ignores it"
             )
@@ -153,7 +152,7 @@ _IN_AN_ENTRY = re.compile(r"^(test_)?datasets\.\d+\.")
 
 def move(subject: Subject, old: str, new: str) -> tuple[Edit, ...]:
     """The edits that bring the value at an old place to today's; both places with dots."""
-    place, today = tuple(old.split(".")), tuple(new.split("."))
+    place, today = steps(old), steps(new)
     if subject.get(old) is None or subject.has(new):
         return (removal(subject, place),)
     beside = _BESIDE.get(old)
@@ -172,9 +171,7 @@ def removal(subject: Subject, place: Place) -> Edit:
 
 def say(key: str, value: Any) -> str:
     """A key and its value as a hint shows them."""
-    if isinstance(value, (dict, list)):
-        return f"{key}: …"
-    return f"{key}: {str(value).lower() if isinstance(value, bool) else value}"
+    return f"{key}: {'…' if isinstance(value, (dict, list)) else written(value)}"
 
 
 RULES: tuple[Rule, ...] = (old_names, other_names)

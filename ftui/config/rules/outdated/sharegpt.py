@@ -10,6 +10,7 @@ from typing import Any
 
 from ftui.config.edit import Drop, Edit, Put
 from ftui.config.rules.rule import Finding, Rule, Subject, error
+from ftui.plan.places import steps
 
 SHAPES: Mapping[str, tuple[str, str, str]] = {
     "sharegpt": ("conversations", "from", "value"),
@@ -74,7 +75,7 @@ def _edits(
     subject: Subject, place: str, entry: Mapping[Any, Any], shape: tuple[str, str, str]
 ) -> Iterator[Edit]:
     """The edits that let an entry read the same conversations."""
-    here = tuple(place.split("."))
+    here = steps(place)
     fields, role, content = shape
     yield Put((*here, "type"), "chat_template")
     yield Put((*here, "field_messages"), fields)

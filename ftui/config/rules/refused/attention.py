@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftui.config.rules.outdated.switches import ATTENTION
 from ftui.config.rules.rule import Finding, Rule, Subject, error
 from ftui.config.rules.table import Row, put, refuses
 from ftui.plan.nearest import nearest
 
-OLD_SWITCHES = {
-    "xformers_attention": "xformers",
-    "sage_attention": "sage",
-    "flex_attention": "flex_attention",
-    "flash_attention": "flash_attention_2",
-    "sdp_attention": "sdpa",
-    "eager_attention": "eager",
-}
-"""The old keys that each switched one attention on, the strongest first."""
 _NAMES = (
     "eager",
     "sdpa",
@@ -90,7 +82,7 @@ def attention(subject: Subject) -> str | None:
     named = subject.get("attn_implementation")
     if named or not isinstance(named, str | None):
         return named if isinstance(named, str) else None
-    old = next((name for key, name in OLD_SWITCHES.items() if subject.get(key)), None)
+    old = next((name for key, name in ATTENTION.items() if subject.get(key)), None)
     return old or ("flash_attention_2" if subject.get("gemma4_hybrid_attn_impl") else None)
 
 

@@ -118,7 +118,7 @@ def _read(path: Path) -> str:
 def _json(place: str, text: str, name: str) -> Iterator[Finding]:
     try:
         settings = json.loads(text)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         line = getattr(problem, "lineno", 1)
         yield error(place, f"{name} is not JSON: line {line} cannot be read")
         return

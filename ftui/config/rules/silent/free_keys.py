@@ -8,6 +8,7 @@ from typing import Any
 from ftui.config.edit import Rename
 from ftui.config.rules.rule import Finding, Rule, Subject, error
 from ftui.plan.nearest import nearest
+from ftui.plan.places import Place, steps
 
 _KNOWN: Mapping[str, tuple[str, ...]] = {
     # https://docs.pytorch.org/docs/stable/checkpoint.html
@@ -63,12 +64,12 @@ def _turns(subject: Subject) -> Iterator[Finding]:
         for key in mapping:
             meant = nearest(str(key), missing) if key not in _TURN else ""
             if meant:
-                place = (*where.split("."), "message_property_mappings", str(key))
+                place = (*steps(where), "message_property_mappings", str(key))
                 message = f"no chat template reads {key!r} of a turn"
                 yield error(place, message, *_meant(place, meant))
 
 
-def _meant(place: tuple[str, ...], near: str) -> Any:
+def _meant(place: Place, near: str) -> Any:
     """The hint and the edit for a key that was probably meant; nothing when none is near."""
     return (f"did you mean {near}?", Rename(place, near)) if near else ()
 

@@ -10,6 +10,7 @@ from ftui.config.rules.refused.attention import attention
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 from ftui.config.rules.silent.names import names
 from ftui.config.rules.silent.timing import evaluates_on
+from ftui.plan.hardware import weakest
 
 _AMPERE = 80
 _HOPPER = 90
@@ -20,16 +21,13 @@ _SAGE = (80, 86, 89, 90, 120)
 
 
 def _weakest(subject: Subject) -> int:
-    """The lowest compute capability, `sm_86` as 86; 0 where a driver does not tell."""
-    texts = [gpu.compute_capability.removeprefix("sm_") for gpu in subject.gpus or ()]
-    return min((int(text) if text.isdigit() else 0 for text in texts), default=0)
+    return weakest(subject.gpus or ())
 
 
 def _gpu(subject: Subject) -> str:
     """The name of the weakest GPU, with its compute capability."""
-    weakest = _weakest(subject)
     for gpu in subject.gpus or ():
-        if gpu.compute_capability == f"sm_{weakest}":
+        if gpu.compute_capability == f"sm_{_weakest(subject)}":
             return f"{gpu.name} ({gpu.compute_capability})"
     return "this GPU"
 

@@ -14,6 +14,7 @@ from ftui.config import schema
 from ftui.config.edit import Put
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 from ftui.plan.nearest import nearest
+from ftui.plan.places import steps
 
 _SHOWN = 8
 """Choices of a longer list that a message names."""
@@ -116,7 +117,7 @@ def _data_formats(subject: Subject) -> Iterator[Finding]:
         if isinstance(value, str) and value and value not in _FORMATS:
             slip = _COMMON_SLIPS.get(value.lower())
             hint = f"write {slip}" if slip else suggestion(value, _FORMATS)
-            place = (*at.split("."), "ds_type")
+            place = (*steps(at), "ds_type")
             edits = (Put(place, slip),) if slip else ()
             yield error(place, f"{value!r} is not a file format that is known", hint, *edits)
 
@@ -155,7 +156,7 @@ def _message_mappings(subject: Subject) -> Iterator[Finding]:
         if {"role", "content"} & turned.keys() and not {"role", "content"} & mapping.keys():
             right = ", ".join(f"{left}: {right}" for left, right in turned.items())
             message = "is the wrong way round: the chat template's name comes first"
-            place = (*at.split("."), "message_property_mappings")
+            place = (*steps(at), "message_property_mappings")
             yield error(place, message, f"write {{{right}}}", Put(place, turned))
 
 
