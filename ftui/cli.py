@@ -118,6 +118,41 @@ def check(config: Path, **options: Any) -> int:
 
 
 @cli.command()
+@click.argument("source", metavar="FILE")
+@click.option("--type", "type_name", metavar="TYPE", default="", help="Read the rows as this.")
+@click.option("--columns", metavar="QUESTION,ANSWER[,CONTEXT]", default="", help="Learn these.")
+@click.option(
+    "--rl",
+    "training",
+    type=click.Choice(["dpo", "ipo", "simpo", "orpo", "kto"]),
+    help="The kind of preference training that will read it.",
+)
+@click.option("--held-out", metavar="FILE", default="", help="Rows that must not be trained on.")
+@click.option("--convert", metavar="TYPE", help="Write the rows in another type, with -o.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write them.")
+@click.option("-y", "--yes", is_flag=True, help="Write over a file that is there.")
+@as_json
+def data(
+    convert: str | None, out: Path | None, columns: str, yes: bool, as_json: bool, **wish: Any
+) -> int:
+    """Check a dataset: what it is, and what is wrong with its rows.
+
+    FILE is JSONL, JSON, CSV, TSV, Parquet or Arrow, packed or not, a folder of them, or a hub id.
+    """
+    from ftui.plain import data as doctor
+
+    if (convert is None) != (out is None):
+        raise click.UsageError("--convert TYPE and -o OUT go together")
+    chosen = tuple(name.strip() for name in columns.split(",") if name.strip())
+    if columns and len(chosen) not in (2, 3):
+        raise click.UsageError("--columns takes a question, an answer, and perhaps a context")
+    asked = doctor.Wish(columns=chosen, **wish)
+    if convert is not None and out is not None:
+        return doctor.rewrite(asked, convert, out, yes=yes)
+    return doctor.check(asked, as_json=as_json)
+
+
+@cli.command()
 @as_json
 def runs(as_json: bool) -> None:
     """List the runs, newest first."""

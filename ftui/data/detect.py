@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ftui.data.rows import Row, read_rows
+from ftui.data.rows import Fault, Row, read_rows
 from ftui.errors import DatasetError
 from ftui.text import printable, shorten
 
@@ -69,7 +69,7 @@ class Dataset:
 def inspect(path: Path) -> Dataset:
     """Read the whole file once. The first row decides the format, and every other must fit it.
 
-    Raises DatasetError with `file:line` (`file, row n` in a JSON array).
+    Raises DatasetError with `file:line`.
     """
     _check_file(path)
     shape: Shape | None = None
@@ -77,8 +77,11 @@ def inspect(path: Path) -> Dataset:
     sample: list[Mapping[str, Any]] = []
     count = 0
     for row in read_rows(path):
-        shape = shape or _first_shape(row)
-        _check_row(row, shape)
+        where = f"{path}:{row.line}"
+        if isinstance(row, Fault):
+            raise DatasetError(row.message, where=where, hint=row.hint)
+        shape = shape or _first_shape(row, where)
+        _check_row(row, shape, where)
         columns.update(dict.fromkeys(row.values))
         if count < _SAMPLE:
             sample.append(row.values)
@@ -114,13 +117,11 @@ def _check_file(path: Path) -> None:
         raise DatasetError("cannot be read", where=shorten(str(path), 200), why=why) from error
 
 
-def _first_shape(row: Row) -> Shape:
+def _first_shape(row: Row, where: str) -> Shape:
     shape = _shape_of(row.values)
     if shape is None:
         columns = shorten(printable(", ".join(row.values)), 200) or "no columns"
-        raise DatasetError(
-            f"the format is not known: found {columns}", where=row.where, hint=_FORMATS
-        )
+        raise DatasetError(f"the format is not known: found {columns}", where=where, hint=_FORMATS)
     return shape
 
 
@@ -137,12 +138,11 @@ def _shape_of(values: Mapping[str, Any]) -> Shape | None:
     return None
 
 
-def _check_row(row: Row, shape: Shape) -> None:
+def _check_row(row: Row, shape: Shape, where: str) -> None:
     misfit = _misfit(row.values, shape)
     if misfit is not None:
-        raise DatasetError(
-            misfit, where=row.where, why=f"it is read as {shape.format}: {shape.words}"
-        )
+        why = f"it is read as {shape.format}: {shape.words}"
+        raise DatasetError(misfit, where=where, why=why)
 
 
 def _misfit(values: Mapping[str, Any], shape: Shape) -> str | None:

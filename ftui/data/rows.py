@@ -1,118 +1,92 @@
-"""Rows of a dataset file, one at a time: JSONL, or one JSON array of objects."""
+"""Rows of one dataset file of text, as they are read: it may be larger than memory."""
 
 from __future__ import annotations
 
-import codecs
-import json
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from ftui.data.layout import Layout
+from ftui.data.row import HINT, Broken, Fault, Group, Row, one_by_one
+from ftui.data.sniff import sniff
+from ftui.data.source import Source
 from ftui.errors import DatasetError
-from ftui.text import printable, shorten
 
-_CHUNK = 1 << 16
-_LARGEST_ROW = 1 << 26
-_HINT = "A dataset has one JSON object on each line (JSONL), or is one JSON array of objects."
+__all__ = ["Fault", "Group", "Row", "read_groups", "read_rows"]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One example, and where it stands: `file:line`, or `file, row n` in a JSON array."""
+def read_rows(path: Path) -> Iterator[Row | Fault]:
+    """Every row of a JSONL, JSON, CSV or TSV file in order, and a Fault where one should be.
 
-    where: str
-    values: Mapping[str, Any]
+    A file may be packed with gzip or zstd. One that holds nothing gives a Fault too. The first
+    step raises DatasetError where nothing can be read at all: no such file, a pipe, Parquet.
+    """
+    return one_by_one(read_groups(path))
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Every row of the file, in order. Raises DatasetError at the first that is none."""
+def read_groups(path: Path) -> Iterator[Group]:
+    """The same, some dozens of rows at a time, which is faster."""
+    return chain.from_iterable(_opened(path))
+
+
+def _opened(path: Path) -> Iterator[Iterable[Group]]:
     try:
-        with path.open("rb") as file:
-            start = file.read(_CHUNK).removeprefix(codecs.BOM_UTF8).lstrip()
-            file.seek(0)
-            yield from _array(path, file) if start.startswith(b"[") else _lines(path, file)
-    except OSError as error:
-        raise DatasetError(
-            "cannot be read", where=str(path), why=(error.strerror or str(error)).lower()
-        ) from error
+        with Source(path) as source:
+            yield _with_words(_groups(source))
+    except Broken as error:
+        yield (_only(error.fault(1)),)
 
 
-def _show(text: str) -> str:
-    """The beginning of a text from a file, safe to show."""
-    return shorten(printable(text[:_CHUNK]), 60)
+def _groups(source: Source) -> Iterator[Group]:
+    layout = sniff(source.head, source.path.name)
+    if layout is Layout.JSON:
+        from ftui.data import json_array
+
+        return json_array.groups(source)
+    if layout is Layout.JSONL:
+        from ftui.data import jsonl
+
+        return jsonl.groups(source)
+    if layout in (Layout.CSV, Layout.TSV):
+        from ftui.data import table
+
+        return table.groups(source, "," if layout is Layout.CSV else "\t")
+    raise DatasetError(
+        f"this is a {layout} file, not text",
+        where=str(source.path),
+        hint="It is read through the train runtime: ftui setup train.",
+    )
 
 
-def _lines(path: Path, file: IO[bytes]) -> Iterator[Row]:
-    for number, raw in enumerate(file, start=1):
-        where = f"{path}:{number}"
-        try:
-            text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise DatasetError("is not UTF-8 text", where=where, hint=_HINT) from error
-        if not text:
-            continue
-        try:
-            yield _row(where, json.loads(text))
-        except (ValueError, RecursionError) as error:
-            raise DatasetError(
-                "this line is not JSON", where=where, why=_show(text), hint=_HINT
-            ) from error
+def _with_words(groups: Iterator[Group]) -> Iterator[Group]:
+    """The same; a fault where there is nothing, or where all rows are inside of one object."""
+    first = next(groups, None)
+    if first is None:
+        return iter((_only(Fault(1, "", "the file has no rows", HINT)),))
+    fault = _holder(first.lines[0], first.rows[0]) if len(first.rows) == 1 else None
+    second = next(groups, None) if fault is not None else None
+    if second is not None:
+        return chain((first, second), groups)
+    if fault is not None:
+        return iter((first._replace(lines=(), rows=[], marks=[], faults=[fault, *first.faults]),))
+    return chain((first,), groups)
 
 
-def _row(where: str, value: Any) -> Row:
-    if not isinstance(value, dict):
-        raise DatasetError(
-            "this row is not a JSON object", where=where, why=_show(json.dumps(value)), hint=_HINT
-        )
-    return Row(where, value)
+def _holder(line: int, values: dict[str, Any]) -> Fault | None:
+    """The fault of the only row of a file, when it looks like all the rows of a dataset."""
+    for key in ("data", "rows", "train", "examples", "instances", "items", "records"):
+        held = values.get(key)
+        if isinstance(held, list) and held and all(isinstance(item, dict) for item in held):
+            hint = f"Write them as lines: `jq -c '.{key}[]' FILE > NEW.jsonl`."
+            message = f"the file is one object that holds its rows under {key}"
+            return Fault(line, key, message, hint)
+    if values and all(isinstance(held, dict) and "0" in held for held in values.values()):
+        message = "the file is one object that holds its columns, not its rows"
+        hint = 'Write rows: in pandas to_json(FILE, orient="records", lines=True).'
+        return Fault(line, next(iter(values)), message, hint)
+    return None
 
 
-def _array(path: Path, file: IO[bytes]) -> Iterator[Row]:
-    """The items of a JSON array, holding little more of the text than one item and one chunk."""
-    number = 0
-    try:
-        for number, value in enumerate(_items(codecs.getreader("utf-8-sig")(file)), start=1):
-            yield _row(f"{path}, row {number}", value)
-    except UnicodeDecodeError as error:
-        raise DatasetError("is not UTF-8 text", where=f"{path}, row {number + 1}") from error
-    except _Broken as error:
-        raise DatasetError(
-            "the JSON array is broken",
-            where=f"{path}, row {number + 1}",
-            why=_show(str(error)),
-            hint=_HINT,
-        ) from error
-
-
-class _Broken(Exception):
-    """Text that is no item of a JSON array."""
-
-
-_ITEM_END = re.compile(r"\s*([,\]])\s*")
-_DECODE = json.JSONDecoder().raw_decode
-
-
-def _items(reader: codecs.StreamReader) -> Iterator[Any]:
-    text = reader.read(_CHUNK).lstrip()[1:].lstrip()
-    at, size = 0, _CHUNK
-    if text.startswith("]"):
-        return
-    while True:
-        try:
-            value, end = _DECODE(text, at)
-        except (ValueError, RecursionError):
-            after = None
-        else:
-            after = _ITEM_END.match(text, end)
-        if after is not None:
-            yield value
-            if after[1] == "]":
-                return
-            at, size = after.end(), _CHUNK
-            continue
-        more = reader.read(size) if len(text) - at < _LARGEST_ROW else ""
-        if not more:
-            raise _Broken(text[at : at + _CHUNK])
-        text, at, size = (text[at:] + more).lstrip(), 0, size * 2
+def _only(fault: Fault) -> Group:
+    return Group((), [], [], [fault])

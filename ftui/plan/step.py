@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ftui.data.dataset import Reader, read_files
 from ftui.plan.hardware import Hardware
 from ftui.plan.models import BaseModel
 from ftui.plan.plan import Plan, Preset
@@ -28,6 +29,8 @@ class World:
     presets: tuple[Preset, ...]
     models: tuple[BaseModel, ...]
     targets: tuple[TargetChoice, ...]
+    read: Reader = read_files
+    """Reads the rows of a dataset."""
 
     def with_preset(self, preset: Preset) -> World:
         """With a person's own config, where the plan starts from one, before the presets."""

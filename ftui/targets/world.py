@@ -5,6 +5,7 @@ from __future__ import annotations
 from ftui.plan.models import known_models
 from ftui.plan.presets import catalogue
 from ftui.plan.steps import TargetChoice, World
+from ftui.runtimes.datasets import read_dataset
 from ftui.targets import TARGETS, get
 from ftui.targets.machine import detect
 
@@ -19,4 +20,5 @@ def survey() -> World:
         targets=tuple(
             TargetChoice(target.name, target.title, target.hardware().words) for target in targets
         ),
+        read=read_dataset,
     )

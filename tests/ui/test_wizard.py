@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from ftui.data.dataset import read_files
+from ftui.data.row import Group
 from ftui.errors import ExitCode
 from ftui.plan.plan import Plan
 from ftui.plan.steps import STEPS
@@ -215,6 +219,31 @@ async def test_a_typed_dataset_is_read_and_a_wrong_one_is_explained(
         await shows(pilot, QUESTIONS[3])
         assert plan_of(pilot).get("datasets.0.path") == str(rows)
         assert plan_of(pilot).get("datasets.0.type") == "alpaca"
+
+
+async def test_reading_a_long_dataset_can_be_stopped(tmp_path: Path) -> None:
+    reading, enough = Event(), Event()
+
+    def endless(source: str) -> Iterator[tuple[str, Group]]:
+        reading.set()
+        enough.wait(30)
+        yield from read_files(source)
+
+    rows = tmp_path / "d.jsonl"
+    rows.write_text('{"instruction": "add 1 and 1", "output": "2"}\n')
+    services = Stage(tmp_path).services(survey=lambda: replace(world(), read=endless))
+    app = FtuiApp(Wizard(), services=services)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, QUESTIONS[0], "small-lora")
+        await go_to(pilot, "data")
+        await pilot.press("end", "down", *str(rows), "enter")
+        await shows(pilot, "reading …", "esc stops it")
+        assert reading.wait(30)
+        await pilot.press("escape")
+        await until(pilot, lambda: "reading …" not in screen_text(app))
+        enough.set()
+        await pilot.pause()
+        assert plan_of(pilot).get("datasets.0.path") == "acme/questions"
 
 
 async def test_leaving_asks_only_when_something_was_changed(tmp_path: Path) -> None:

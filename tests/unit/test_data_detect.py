@@ -97,11 +97,11 @@ def test_empty_lines_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
         (b"", "", "no rows"),
         (b"\n\n", "", "no rows"),
         (b"[]", "", "no rows"),
-        (b'[{"text": "a"}, 3]', ", row 2", "not a JSON object"),
-        (b'[{"text": "a"}, {"text"', ", row 2", "array is broken"),
-        (b'[{"text": "a"} {"text": "b"}]', ", row 1", "array is broken"),
-        (b'[{"text": "a"}, {"text": "\xff"}]', ", row", "UTF-8"),
-        (b"[" * 100_000, ", row 1", "array is broken"),
+        (b'[{"text": "a"},\n 3]', ":2", "not a JSON object"),
+        (b'[{"text": "a"},\n {"text"', ":2", "array is broken"),
+        (b'[{"text": "a"} {"text": "b"}]', ":1", "array is broken"),
+        (b'[{"text": "a"},\n {"text": "\xff"}]', ":2", "UTF-8"),
+        (b"[" * 100_000, ":1", "array is broken"),
         (b'{"text": ' + b"[" * 100_000, ":1", "not JSON"),
     ],
 )
@@ -134,7 +134,7 @@ def test_the_offending_text_cannot_steer_a_terminal(tmp_path: Path) -> None:
     path.write_text("\x1b[2J\x1b]0;gotcha\x07 no json here\n")
     with pytest.raises(DatasetError) as caught:
         inspect(path)
-    assert caught.value.why == "no json here"
+    assert caught.value.what == "this line is not JSON: no json here"
 
 
 @pytest.mark.parametrize("array", [False, True])

@@ -1,0 +1,166 @@
+"""What is odd about a row that fits its type: nothing to learn in it, a role nobody knows.
+
+Nearly every row is fine: `odd_rows` finds the few that a closer look is worth, at the speed at
+which they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+from ftui.data import parts
+from ftui.data.formats import Format, Wrong
+
+
+class Reason(Enum):
+    """Why nothing is learnt from a row, or why it is worth a word. The value says it in words."""
+
+    BROKEN = "broken"
+    UNREADABLE = "not of this type"
+    EMPTY = "nothing to learn"
+    NO_ANSWER = "no assistant turn"
+    DUPLICATE = "duplicate"
+    LAST_TURN = "ends with a question"
+    ROLE = "unknown role"
+
+
+class Oddity(NamedTuple):
+    """Something odd about a row, its place in the row, and in words."""
+
+    reason: Reason
+    field: str
+    words: str
+
+
+Rows = Sequence[Mapping[str, Any]]
+Judge = Callable[[Mapping[str, Any]], list[Oddity]]
+"""What is odd about a row that fits its format."""
+Odd = Callable[[Rows], Sequence[int]]
+"""The numbers of the rows that are not plainly fine."""
+
+_ASSISTANT = frozenset(("assistant", "gpt"))
+_KNOWN_ROLES = frozenset(("user", "human", "system", "tool", *_ASSISTANT))
+"""What axolotl's chat_template takes without a word (ChatTemplatePrompter.__init__)."""
+
+
+def judge_of(format: Format) -> Judge:
+    """What to look for in the rows of a format."""
+    return _judge_turns(format) if format.is_chat else _judge_columns(format)
+
+
+def _judge_columns(format: Format) -> Judge:
+    learnt = [part.column for part in format.parts if part.learnt]
+
+    def judge(values: Mapping[str, Any]) -> list[Oddity]:
+        empty = [column for column in learnt if _is_empty(values[column])]
+        return [Oddity(Reason.EMPTY, empty[0], "is empty")] if len(empty) == len(learnt) > 0 else []
+
+    return judge
+
+
+def is_empty(format: Format, values: Mapping[str, Any], wrong: Wrong) -> bool:
+    """Whether all that is wrong is that there is no answer: axolotl goes on, and learns nothing.
+
+    Not so in conversations, where the chat template stumbles over it (axolotl 0.19 and 0.21).
+    """
+    learnt = {part.column for part in format.parts if part.learnt}
+    return not format.is_chat and wrong.field in learnt and values.get(wrong.field) is None
+
+
+def _is_empty(value: Any) -> bool:
+    return not value or (type(value) is str and value.isspace())
+
+
+def _roles(format: Format) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of the assistant, and all names that axolotl knows."""
+    listed: Mapping[str, list[str]] = format.keys.get("roles", {})
+    known = {name for names in listed.values() for name in names}
+    return _ASSISTANT | frozenset(listed.get("assistant", ())), _KNOWN_ROLES | known
+
+
+def _judge_turns(format: Format) -> Judge:
+    column, (role, content) = format.turns, format.turn_keys
+    assistants, known = _roles(format)
+
+    def judge(values: Mapping[str, Any]) -> list[Oddity]:
+        turns = values[column]
+        odd = [turn[role] for turn in turns if turn[role] not in known]
+        answers = [turn for turn in turns if turn[role] in assistants]
+        found = [Oddity(Reason.ROLE, column, f"has a turn of {odd[0]!r}")] if odd else []
+        if not answers:
+            return [*found, Oddity(Reason.NO_ANSWER, column, "has no turn of the assistant")]
+        if all(_is_empty(turn.get(content)) and not turn.get("tool_calls") for turn in answers):
+            return [*found, Oddity(Reason.EMPTY, column, "has only empty answers")]
+        if turns[-1][role] not in assistants:
+            found.append(Oddity(Reason.LAST_TURN, column, "ends with a turn that is not learnt"))
+        return found
+
+    return judge
+
+
+def odd_rows(format: Format) -> Odd:
+    """Finds the rows of a format that are worth a closer look."""
+    return _odd_turns(format) if format.is_chat else _odd_columns(format)
+
+
+def _odd_turns(format: Format) -> Odd:
+    column, (role, content) = format.turns, format.turn_keys
+    assistants, known = _roles(format)
+
+    def look(rows: Rows) -> list[int]:
+        odd: list[int] = []
+        for index, row in enumerate(rows):
+            name, said = "", False
+            for turn in row[column]:
+                name, text = turn[role], turn[content]
+                if type(text) is not str or name not in known:
+                    break
+                if name in assistants and text and not text.isspace():
+                    said = True
+            else:
+                if said and name in assistants:
+                    continue
+            odd.append(index)
+        return odd
+
+    return _or_all(look)
+
+
+def _odd_columns(format: Format) -> Odd:
+    looks = [_odd_column(part.column, part.holds, part.learnt) for part in format.parts]
+
+    def look(rows: Rows) -> list[int]:
+        return sorted({index for each in looks for index in each(rows)})
+
+    return _or_all(look)
+
+
+def _odd_column(column: str, holds: parts.Holds, learnt: bool) -> Odd:
+    """Finds the rows whose column does not hold what it should, or holds nothing to learn."""
+    if holds is parts.text and learnt:
+        return lambda rows: [
+            index
+            for index, row in enumerate(rows)
+            if type(text := row[column]) is not str or not text or text.isspace()
+        ]
+    if holds is parts.text:
+        return lambda rows: [i for i, row in enumerate(rows) if type(row[column]) is not str]
+    if learnt:
+        return lambda rows: [
+            i for i, row in enumerate(rows) if holds(row.get(column)) is not None or not row[column]
+        ]
+    return lambda rows: [i for i, row in enumerate(rows) if holds(row.get(column)) is not None]
+
+
+def _or_all(look: Odd) -> Odd:
+    """A quick look that stumbles over an odd row: then all rows of the batch are worth one."""
+
+    def careful(rows: Rows) -> Sequence[int]:
+        try:
+            return look(rows)
+        except (LookupError, TypeError, AttributeError):
+            return range(len(rows))
+
+    return careful
