@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,11 @@ from ftui.runtimes.find import Kind, find
 from ftui.runtimes.process import quiet_environment
 from ftui.runtimes.validator import Validator, capabilities
 from tests.guards.test_start_up import BARE_CLICK, FTUI, MINIMAL_TEXTUAL, first_paint, seconds
+from tests.tools.make_rows import write
 from tests.ui.test_chart import Stage, falling
 
 ROUNDS = 7
+GIGABYTE = 10**9
 
 CONFIG = """\
 base_model: some/model
@@ -40,6 +43,12 @@ learning_rate: 0.0002
 bf16: false
 max_steps: 10
 output_dir: out
+"""
+BARE_ORJSON = """
+import orjson, sys
+with open(sys.argv[1], "rb") as file:
+    for line in file:
+        orjson.loads(line)
 """
 BARE_YAML = "import sys, yaml; yaml.safe_load(open(sys.argv[1]))"
 BARE_VALIDATION = """
@@ -66,6 +75,8 @@ def main() -> None:
     _row("`ftui check` of one file, yaml.safe_load of it", *_check())
     if find(Kind.TRAIN) is not None:
         _row("answer of the warm worker, validate_config in a bare script", *asyncio.run(_worker()))
+    for kind in ("chat", "alpaca"):
+        _row(f"`ftui data` of 1 GB of {kind} rows, orjson line by line", *_rows(kind))
     for points in (1_000, 10_000, 100_000):
         _row(f"chart refresh, {points:,} points, a Static as large", *asyncio.run(_chart(points)))
     with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +119,20 @@ def _check() -> tuple[float, float]:
             )
 
         return _best(lambda: once(ours)), _best(lambda: once(bare))
+
+
+def _rows(kind: str) -> tuple[float, float]:
+    """Both as whole processes, in turns; the memory that ours took at most is told on stderr."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.jsonl"
+        write(file, GIGABYTE, kind)
+        ours, theirs = [], []
+        for _ in range(2):
+            theirs.append(seconds([sys.executable, "-c", BARE_ORJSON, str(file)]))
+            ours.append(seconds([FTUI, "data", str(file)]))
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"{kind}: at most {peak:.0f} MiB in any process so far", file=sys.stderr)
+    return min(ours), min(theirs)
 
 
 async def _worker() -> tuple[float, float]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from ftui.data.json_text import OF_AN_ARRAY, ends_early, why_not
 from ftui.data.row import (
-    HINT,
     LARGEST_ROW,
+    NO_OBJECT,
     Broken,
     Fault,
     Group,
@@ -75,7 +75,9 @@ def _items(text: _Text) -> Iterator[Row | Fault]:
 
 def _item(line: int, values: Any) -> Row | Fault:
     if not isinstance(values, dict):
-        return Fault(line, "", f"this row is not a JSON object: {show(json.dumps(values))}", HINT)
+        return Fault(
+            line, "", f"this row is not a JSON object: {show(json.dumps(values))}", NO_OBJECT
+        )
     try:
         return Row(line, values, mark_of(values))
     except Unfit as error:

@@ -12,7 +12,7 @@ import math
 from ftui.data.row import Unfit, show
 
 _NEAR = 30
-_ONE_LINE = "Each row is one whole object on one line: `jq -c . FILE > NEW.jsonl` writes it so."
+_CUT = "It may be cut off. In JSONL each row is one whole object on one line (`jq -c . FILE`)."
 _DUMPS = "Write rows with a JSON library (in Python json.dumps), not as text put together by hand."
 _CONTROL = {"\t": "a tab", "\n": "a line break", "\r": "a carriage return", "\0": "a NUL byte"}
 
@@ -57,9 +57,9 @@ OF_AN_ARRAY = json.JSONDecoder(parse_float=_float, parse_int=_exact_int)
 def why_not(error: json.JSONDecodeError) -> tuple[str, str]:
     """What is wrong, with its column and the text there, and what to do about it."""
     reason, hint = _reason(error)
-    near = show(error.doc[error.pos : error.pos + _NEAR])
-    where = f"at column {error.colno}" + (f", near {near}" if near else "")
-    return f"{reason} {where}", hint
+    rest = error.doc[error.pos : error.pos + _NEAR]
+    near = show(rest) or (f"the character U+{ord(rest[0]):04X}" if rest else "")
+    return f"{reason} at column {error.colno}" + (f", near {near}" if near else ""), hint
 
 
 def ends_early(error: json.JSONDecodeError) -> bool:
@@ -71,12 +71,12 @@ def ends_early(error: json.JSONDecodeError) -> bool:
 def _reason(error: json.JSONDecodeError) -> tuple[str, str]:
     rest = error.doc[error.pos : error.pos + _NEAR]
     if error.msg.startswith("Unterminated string"):
-        return "a text has no closing quote; it begins", f"The line may be cut off. {_ONE_LINE}"
+        return "a text has no closing quote; it begins", _CUT
     if error.msg.startswith("Invalid control character"):
         name = _CONTROL.get(rest[0], f"the control character 0x{ord(rest[0]):02x}")
         return f"{name} inside a text", f"Inside a text it is written \\t, \\n or \\u00…. {_DUMPS}"
     if not rest.strip(" \t\r\n"):
-        return "it ends too early", f"The line may be cut off. {_ONE_LINE}"
+        return "it ends too early", _CUT
     if error.msg.startswith("Extra data"):
         return _extra(rest)
     if error.msg.startswith("Invalid \\"):
@@ -95,7 +95,7 @@ def _reason(error: json.JSONDecodeError) -> tuple[str, str]:
 def _extra(rest: str) -> tuple[str, str]:
     if rest.startswith("{"):
         return "a second object on the same line", "Put each object on a line of its own."
-    return "something follows the end of the JSON", _ONE_LINE
+    return "something follows the end of the JSON", "Remove it: a row is one object, and no more."
 
 
 def _expected(error: json.JSONDecodeError, rest: str) -> tuple[str, str]:

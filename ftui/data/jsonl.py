@@ -14,6 +14,7 @@ from ftui.data.row import (
     GROUP,
     HINT,
     LARGEST_ROW,
+    NO_OBJECT,
     Fault,
     Group,
     Row,
@@ -90,7 +91,7 @@ def _look(line: int, raw: bytes) -> Row | Fault | None:
 
 
 def _no_object(line: int, raw: bytes) -> Fault:
-    return Fault(line, "", f"this row is not a JSON object: {show(raw)}", HINT)
+    return Fault(line, "", f"this row is not a JSON object: {show(raw)}", NO_OBJECT)
 
 
 def _look_again(line: int, raw: bytes) -> Row | Fault | None:
@@ -129,6 +130,9 @@ def _not_json(line: int, text: str, error: json.JSONDecodeError) -> Fault:
     if "\r" in text:
         hint = "Write line ends as \\n: `tr '\\r' '\\n' < FILE > NEW`."
         return Fault(line, "", "this line holds carriage returns, which end no line here", hint)
+    if error.pos == 0 and text[1:].lstrip().startswith("{"):
+        message = f"the character U+{ord(text[0]):04X} stands before this row"
+        return Fault(line, "", message, "Remove it; an editor may not show it.")
     if error.pos == 0 and text[0] != "'":
         return Fault(line, "", f"this line is not JSON: {show(text)}", HINT)
     reason, hint = why_not(error)

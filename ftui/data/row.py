@@ -18,6 +18,7 @@ HINT = (
     "A dataset has one JSON object on each line (JSONL), or is one JSON array of objects, "
     "or a table whose first line names the columns (CSV)."
 )
+NO_OBJECT = 'Each row is one object with named values, such as {"text": "…"}.'
 _HALF = r"half of a character that takes two (\ud800 to \udfff) stands alone"
 
 

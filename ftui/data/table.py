@@ -60,11 +60,15 @@ def _row(line: int, cells: list[str], header: list[str]) -> Row | Fault:
     return Fault(
         line,
         "",
-        f"this row has {len(cells)} cells, the first line names {len(header)} columns",
+        f"{_counted(len(cells), 'cell')} here, {_counted(len(header), 'column')} in the first line",
         f"Put quotes around a cell with a separator in it. {_QUOTES}"
         if more
         else "Add the cells that are missing, empty ones too.",
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _named(cells: list[str]) -> list[str]:

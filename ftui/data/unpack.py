@@ -90,7 +90,8 @@ def _gunzip(file: io.FileIO) -> Iterator[bytes]:
             try:
                 yield member.decompress(piece, _BLOCK)
             except zlib.error as error:
-                raise Broken(f"the gzip data is damaged ({error})", _CUT_OFF) from error
+                why = str(error).rpartition(": ")[2]
+                raise Broken(f"the gzip data is damaged ({why})", _CUT_OFF) from error
             if not member.eof:
                 piece = member.unconsumed_tail or file.read(_PIECE)
         piece = member.unused_data.lstrip(b"\0")

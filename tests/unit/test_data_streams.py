@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from ftui.data.rows import Group, Row, read_groups, read_rows
+from tests.tools.broken_rows import array_of
 from tests.tools.make_rows import write
 from tests.unit.test_data_rows import put
 
@@ -34,10 +35,6 @@ def test_groups_hold_the_same_rows(tmp_path: Path, kind: str) -> None:
 
 def group_marks(groups: list[Group]) -> list[int]:
     return [mark for group in groups for mark in group.marks]
-
-
-def array_of(rows: bytes) -> bytes:
-    return b"[" + b",\n".join(rows.splitlines()) + b"]"
 
 
 def table_of(rows: bytes) -> bytes:

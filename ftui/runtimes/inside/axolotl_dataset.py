@@ -52,10 +52,11 @@ from tokens_progress import Progress, Tell  # type: ignore[import-not-found]
 from tokens_receipt import SEED  # type: ignore[import-not-found]
 from tokens_rl import COUNTABLE, Preferences  # type: ignore[import-not-found]
 from tokens_sft import Around, Rows  # type: ignore[import-not-found]
-from tokens_words import root, words  # type: ignore[import-not-found]
+from tokens_words import Warnings, root, words  # type: ignore[import-not-found]
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
+WARNINGS = Warnings()
 
 
 def look(request: Request, tell: Tell) -> Answer:
@@ -76,6 +77,7 @@ def failure(error: Exception, ledger: Ledger) -> Answer:
         "message": words(error),
         "type": type(root(error)).__name__,
         "path": ledger.path,
+        "log": list(WARNINGS.texts),
     }
 
 
@@ -101,7 +103,7 @@ def counted(request: Request, ledger: Ledger, progress: Progress, scratch: Path)
     """Everything there is to tell about the data of a config."""
     progress.phase("tokenizer")
     config = prepared(request, ledger, scratch)
-    validator.RECORDS.seen.clear()  # its own check tells what it thinks of the config
+    WARNINGS.texts.clear()  # its own check tells what it thinks of the config
     tokenizer = load_tokenizer(config)
     ends = end_tokens(config, tokenizer)
     ledger.at("dataset")
@@ -112,7 +114,7 @@ def counted(request: Request, ledger: Ledger, progress: Progress, scratch: Path)
         with standing_around([*noted.around(), *nothing_kept(tokenizer)]):
             meta = loaded(config)
         made = answer(request, config, tokenizer, ends, meta, noted)
-    return {**made, "log": [text for _, text in validator.RECORDS.seen]}
+    return {**made, "log": list(WARNINGS.texts)}
 
 
 def prepared(request: Request, ledger: Ledger, scratch: Path) -> Any:
@@ -212,8 +214,8 @@ def set_up() -> None:
     for module in (datasets.fingerprint, datasets.arrow_dataset):
         module.update_fingerprint = no_fingerprint
     datasets.arrow_dataset.generate_fingerprint = no_fingerprint
-    for name in ("axolotl", "trl"):  # importing axolotl's builders took the handler away
-        logging.getLogger(name).addHandler(validator.RECORDS)
+    for name in ("axolotl", "trl"):
+        logging.getLogger(name).addHandler(WARNINGS)
 
 
 def main() -> None:

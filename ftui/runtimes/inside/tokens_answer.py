@@ -87,7 +87,7 @@ def shown(
             for name, ids, labels in noted.parts(row)
         ]
         told: Answer = {**place(origins[one]), "fate": fates[one]}
-        told |= {"parts": parts} if len(parts) > 1 else {**parts[0]}
+        told["parts"] = parts
         if isinstance(row.get("label"), bool):
             told["label"] = row["label"]
         yield told

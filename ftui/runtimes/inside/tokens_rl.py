@@ -130,12 +130,12 @@ class Preferences:
         self._loaded.append(ids)
         dataset = dataset.add_column(ID, ids)
         self.tables.append(dataset)
+        self.ledger.at("template")
         return dataset
 
     def _map(
         self, real: Real, config: Any, dataset: Any, function: Real, tokenizer: Any, **kwargs: Any
     ) -> Any:
-        self.ledger.at("template")
         if "remove_columns" in kwargs:
             kwargs["remove_columns"] = [name for name in kwargs["remove_columns"] if name != ID]
         if "tokenizer" in inspect.signature(function).parameters:
@@ -143,7 +143,6 @@ class Preferences:
         usable = self._usable(dataset, function)
         made = real(config, usable, function, tokenizer, **kwargs)
         self.tables = [made if table is dataset else table for table in self.tables]
-        self.ledger.at("dataset")
         return made
 
     def _usable(self, dataset: Any, function: Callable[[Row], Row]) -> Any:

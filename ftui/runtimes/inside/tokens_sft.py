@@ -82,7 +82,7 @@ class Carrier:
         made = self._strategy.tokenize_prompt({name: [value] for name, value in row.items()})
         for values in zip(*made.values(), strict=True):
             if not all(isinstance(value, list) for value in values):
-                raise TypeError("axolotl does not take this for one row")
+                raise ValueError("axolotl does not take this for one row")
             yield dict(zip(made, values, strict=True))
 
 

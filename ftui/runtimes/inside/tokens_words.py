@@ -1,7 +1,8 @@
-"""Runs inside the train runtime: an error as one line that a person understands."""
+"""Runs inside the train runtime: errors and warnings, each as one line of words."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import jinja2  # type: ignore[import-not-found]
@@ -10,8 +11,23 @@ from pydantic import ValidationError
 from tokens_ledger import Unusable  # type: ignore[import-not-found]
 
 _LONGEST = 400
+_WARNINGS = 20
 # What code that did not expect such data ends in.
 _PLAIN = (AttributeError, IndexError, TypeError)
+
+
+class Warnings(logging.Handler):
+    """Keeps the first warnings that are logged, each once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        text = " ".join(record.getMessage().removeprefix("[RANK 0] ").split())
+        if len(self.texts) < _WARNINGS and text not in self.texts:
+            self.texts.append(text)
 
 
 def words(error: BaseException) -> str:
