@@ -85,7 +85,7 @@ def read_config(path: Path) -> str:
     """
     try:
         if path.exists() and not path.is_file():
-            raise ConfigError("this is no file", where=str(path))
+            raise ConfigError(f"this is {_kind(path)}, no file", where=str(path))
         size = path.stat().st_size
         if size > LARGEST_CONFIG:
             why = f"it has {size / 2**20:.1f} MiB; the largest read is {LARGEST_CONFIG >> 20} MiB"
@@ -98,6 +98,10 @@ def read_config(path: Path) -> str:
         raise ConfigError(
             "this config cannot be read", where=str(path), why=why.lower(), hint="check the path"
         ) from error
+
+
+def _kind(path: Path) -> str:
+    return "a folder" if path.is_dir() else "a pipe" if path.is_fifo() else "a device"
 
 
 def write_back(path: Path, text: str, *, known: str) -> None:

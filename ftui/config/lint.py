@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ftui.config import schema, shape
-from ftui.config.edit import Drop
+from ftui.config.edit import Drop, Put, changed
 from ftui.config.issue import Issue
 from ftui.config.rules import judge
 from ftui.config.rules.outdated import renamed
@@ -53,6 +53,7 @@ def _told_once(subject: Subject) -> Iterator[Finding]:
     """
     told = [_softened(finding, subject) for finding in judge(subject)]
     yield from told
+    yield from _inside_what_is_mended(told, subject)
     wrong = {finding.place for finding in told if finding.severity == "error"}
     warned = {finding.place for finding in told if finding.severity == "warning"}
     for finding in shape.check(subject.config, subject.version):
@@ -61,6 +62,18 @@ def _told_once(subject: Subject) -> Iterator[Finding]:
         around = (finding.place[:depth] for depth in range(1, len(finding.place) + 1))
         if wrong.isdisjoint(around) and not (finding.unknown_key and finding.place in warned):
             yield finding
+
+
+def _inside_what_is_mended(told: Sequence[Finding], subject: Subject) -> Iterator[Finding]:
+    """What is wrong inside a mapping that belongs into a list: `pretraining_dataset: {pth: x}`."""
+    for each in told:
+        old = subject.get(".".join(each.place))
+        if isinstance(old, Mapping) and each.edits == (Put(each.place, [old]),):
+            depth, mended = len(each.place), changed(subject.config, each.place, each.edits[0])
+            for finding in shape.check(mended, subject.version):
+                if finding.place[:depth] == each.place and len(finding.place) > depth + 1:
+                    place = each.place + finding.place[depth + 1 :]
+                    yield dataclasses.replace(finding, place=place)
 
 
 def _comes_with_a_new_name(finding: Finding, subject: Subject) -> bool:

@@ -1,4 +1,4 @@
-"""What an edited config must keep, so that ftui can follow the run and find its result."""
+"""What a config must hold, so that ftui can follow the run and find its result."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ftui.config import plugins
 from ftui.config import schema as schemas
 from ftui.config.homes import homes
 from ftui.config.rules.rule import Finding, error
@@ -22,6 +23,8 @@ from ftui.plan.places import Place
 
 _SHOWN = 8
 """Choices of a longer list that a message names."""
+_LONG = 60
+"""Characters; what is longer is not repeated."""
 _Schema = Mapping[str, Any]
 _GUESSES = 100
 """Unknown keys for which the nearest real one is looked for: each takes some milliseconds."""
@@ -40,15 +43,15 @@ class _Walk:
         self._version = version
         self._schema = schemas.load(version)
         self._guessed = 0
+        self._others: tuple[str, ...] = ()
+        """Plugins that may add keys of their own."""
 
     def with_plugins(self, config: Mapping[Any, Any]) -> _Schema:
         """The schema of a config, with the keys of the plugins that it lists."""
-        listed = config.get("plugins")
-        properties = {**self._schema["properties"], "datasets": self._datasets(config)}
-        for name in listed if isinstance(listed, list) else ():
-            if isinstance(name, str):
-                properties |= self._schema["plugins"].get(name, {})
-        return {**self._schema, "properties": properties}
+        self._others = tuple(plugins.others(config, self._version))
+        added = plugins.properties(config, self._version)
+        datasets = {"datasets": self._datasets(config)}
+        return {**self._schema, "properties": self._schema["properties"] | datasets | added}
 
     def _datasets(self, config: Mapping[Any, Any]) -> _Schema:
         """The schema of `datasets` for the kind of training, which decides who reads an item.
@@ -89,6 +92,7 @@ class _Walk:
         if inside:
             return min(inside, key=len)
         hints = [item.hint for found in tries for item in found if item.hint]
+        hints += _as_a_list(value, branches, place)
         return [error(place, _expected(value, branches), hints[0] if hints else "")]
 
     def _mapping(self, value: dict[Any, Any], schema: _Schema, place: Place) -> list[Finding]:
@@ -106,10 +110,17 @@ class _Walk:
             elif isinstance(extra, dict):
                 findings += self.value(item, extra, inner)
             elif not extra:
-                message = f"axolotl does not know {key!r} here and would ignore it"
-                hint = self._meant(inner, known)
-                findings.append(Finding("error", inner, message, hint, unknown_key=True))
+                findings.append(self._unknown(inner, known))
         return findings
+
+    def _unknown(self, place: Place, known: Mapping[str, _Schema]) -> Finding:
+        """What to say of a key that is not known here."""
+        message = f"axolotl does not know {place[-1]!r} here and would ignore it"
+        hint = self._meant(place, known)
+        if len(place) == 1 and self._others:
+            message += f", unless {' or '.join(self._others)} adds it"
+            return Finding("warning", place, message, hint, unknown_key=True)
+        return Finding("error", place, message, hint, unknown_key=True)
 
     def _meant(self, place: Place, known: Mapping[str, _Schema]) -> str:
         """A hint for a key that is not known here: a plugin's, one of another place, a misspelt."""
@@ -130,16 +141,16 @@ def _misfit(value: Any, schema: _Schema) -> tuple[str, str] | None:
     """Why a value is not of a schema's own type, with a hint. Its inside is not looked at."""
     fits = _FITS.get(schema.get("type", ""))
     if fits is not None and not fits(value):
-        return f"should be {_words(schema)}, not {_show(value)}", ""
+        return f"should be {_words(schema)}{_but(value)}", _text_number(value, schema)
     choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
     if choices is not None and value not in choices:
         hint = _did_you_mean(str(value), [str(choice) for choice in choices])
-        return f"should be {_words(schema)}, not {_show(value)}", hint
+        return f"should be {_words(schema)}{_but(value)}", hint
     bounds = _outside(value, schema)
     if bounds:
-        return f"should be {bounds}, not {_show(value)}", ""
+        return f"should be {bounds}{_but(value)}", ""
     if "pattern" in schema and not re.search(schema["pattern"], value):
-        return f"should be {_words(schema)}, not {_show(value)}", ""
+        return f"should be {_words(schema)}{_but(value)}", ""
     return None
 
 
@@ -152,8 +163,32 @@ def _outside(value: Any, schema: _Schema) -> str:
 
 
 def _expected(value: Any, branches: list[_Schema]) -> str:
-    words = dict.fromkeys(_words(branch) for branch in branches if branch.get("type") != "null")
-    return f"should be {' or '.join(words)}, not {_show(value)}"
+    told = [branch for branch in branches if branch.get("type") != "null"]
+    choices = [branch for branch in told if "enum" in branch]
+    if choices and all(each in choices or each.get("type") == "boolean" for each in told):
+        both = [each["enum"] if each in choices else ["true", "false"] for each in told]
+        told = [{"enum": [choice for listed in both for choice in listed]}]
+    return f"should be {' or '.join(dict.fromkeys(map(_words, told)))}{_but(value)}"
+
+
+def _text_number(value: Any, schema: _Schema) -> str:
+    """A hint for `1e3`, which YAML 1.1 reads as text: its numbers have a dot before the `e`."""
+    if schema.get("type") != "integer" or not isinstance(value, str) or not _is_number(value):
+        return ""
+    number = float(value)
+    whole = "e" in value.lower() and number.is_integer()
+    return f"YAML reads {value} as text: write {number:.0f}" if whole else ""
+
+
+def _as_a_list(value: Any, branches: list[_Schema], place: Place) -> list[str]:
+    """A hint that shows a lone text as a list."""
+    if not isinstance(value, str) or not all(
+        branch.get("type") in ("array", "null") for branch in branches
+    ):
+        return []
+    rows = place[-1] in ("datasets", "test_datasets", "pretraining_dataset")
+    item = f"{{path: {value}, type: alpaca}}" if rows else value
+    return [f"for example `{place[-1]}: [{item}]`"] if len(item) < _LONG else []
 
 
 def _words(schema: _Schema) -> str:
@@ -168,18 +203,22 @@ def _words(schema: _Schema) -> str:
     return _TYPE_WORDS.get(schema.get("type", ""), "something else")
 
 
-def _show(value: Any) -> str:
+def _but(value: Any) -> str:
+    """What a value is instead."""
+    if value is None:
+        return ", but it has no value"
     if isinstance(value, bool):
-        return str(value).lower()
-    kinds = {dict: "a mapping", list: "a list", type(None): "nothing"}
+        return f", not {str(value).lower()}"
+    kinds: dict[type, str] = {dict: "a mapping", list: "a list"}
     shown = kinds.get(type(value)) or repr(value)
-    return shown if len(shown) < 60 else "this"
+    return f", not {shown if len(shown) < _LONG else 'this'}"
 
 
 def _did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Two are named where both are equally near: `bf16 or fp16`."""
     known = tuple(choices)
-    near = nearest(word, known)
+    longer = [each for each in known if word and each.startswith(f"{word}_")]
+    near = nearest(word, known) or (longer[0] if len(longer) == 1 else "")
     other = nearest(word, [each for each in known if each != near]) if near else ""
     both = other and distance(word, other) == distance(word, near)
     return f"did you mean {near}{f' or {other}' if both else ''}?" if near else ""

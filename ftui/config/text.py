@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ftui import paths
 from ftui.config.build import build
 from ftui.config.edit import same
 from ftui.config.edit_text import rewrite
+from ftui.config.line_edits import carried
 from ftui.config.render import render
 from ftui.errors import ConfigError
 from ftui.plan.plan import Plan
@@ -33,7 +36,15 @@ def own_text(plan: Plan, shown: str) -> str:
         settings.pop(key, None)
         if key in edited:
             settings[key] = edited[key]
-    return rewrite(shown, settings)
+    own = carried(config_text(plan), shown, rewrite(plan.preset.text, plan.settings))
+    return own if own is not None and _reads_as(own, settings) else rewrite(shown, settings)
+
+
+def _reads_as(text: str, settings: dict[str, Any]) -> bool:
+    try:
+        return same(mapping(text).data, settings)
+    except YamlProblem:
+        return False
 
 
 _MISSING = object()

@@ -76,15 +76,25 @@ def _basis(gpu: str | None, axolotl: str | None) -> Basis:
         console.say(f"▲ {error}")
         runtime = None
     installed = axolotl_version(runtime) if runtime else None
-    if axolotl is not None and not all(map(is_index, axolotl.split("."))):
-        raise UsageError(f"{axolotl!r} is no version", hint=f"for example {schema.NEWEST}")
+    axolotl = _version(axolotl) if axolotl is not None else None
     not_asked = ""
     if runtime is None:
         not_asked = "there is no train runtime (ftui setup train)"
     elif axolotl and not f"{installed}.".startswith(f"{axolotl}."):
         not_asked = f"the train runtime has axolotl {installed or 'of an unknown version'}"
     version = axolotl or installed or schema.NEWEST
+    if not schema.has(version):
+        used = schema.known(version)
+        console.say(f"▲ ftui has no schema of axolotl {version}: {used}'s is used")
     return Basis(version, _gpus(gpu), not_asked, this_machine=gpu is None)
+
+
+def _version(named: str) -> str:
+    """A version as it was named: `0.21`, `v0.21` or `latest`. Raises UsageError."""
+    version = schema.NEWEST if named == "latest" else named.removeprefix("v")
+    if not all(map(is_index, version.split("."))):
+        raise UsageError(f"{named!r} is no version", hint=f"for example {schema.NEWEST}")
+    return version
 
 
 def _gpus(named: str | None) -> tuple[Gpu, ...]:

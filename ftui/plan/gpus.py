@@ -121,7 +121,9 @@ def parse(text: str) -> tuple[Gpu, ...]:
     Raises UsageError for a name that is not in the table, and a count that is none.
     """
     name, colon, count = text.strip().partition(":")
-    if _plain(name) in _NONE and not colon:
+    if _plain(name) in _NONE:
+        if colon:
+            raise UsageError(f"{name.strip()} takes no number", hint=f"write {name.strip()}")
         return ()
     gpu = find(name.strip())
     if not colon:

@@ -31,7 +31,7 @@ def open_config(path: Path) -> Preset:
         name=_name(path),
         title=f"your config {path.name}",
         audience="the config that you opened",
-        needs=Needs(gpus=_gpus(data), text=_words(data)),
+        needs=needs_of(data),
         settings=data,
         path=path.absolute(),
         text=text,
@@ -41,6 +41,11 @@ def open_config(path: Path) -> Preset:
 def _name(path: Path) -> str:
     """The file's name as a run can be called after it."""
     return re.sub(r"[^a-z0-9.]+", "-", path.stem.lower()).strip("-.") or "config"
+
+
+def needs_of(settings: Mapping[Any, Any]) -> Needs:
+    """What a config cannot do without."""
+    return Needs(gpus=_gpus(settings), text=_words(settings))
 
 
 def _gpus(settings: Mapping[Any, Any]) -> int:

@@ -79,9 +79,9 @@ class Plan:
                 settings[key] = value
         return dataclasses.replace(self, settings=settings)
 
-    def begun_with(self, text: str, settings: Settings) -> Plan:
+    def begun_with(self, text: str, settings: Settings, needs: Needs) -> Plan:
         """The same target and GPUs, from a config of the person's own that holds this by now."""
-        preset = dataclasses.replace(self.preset, text=text, settings=settings)
+        preset = dataclasses.replace(self.preset, text=text, settings=settings, needs=needs)
         return dataclasses.replace(self, preset=preset, settings=copy.deepcopy(dict(settings)))
 
 

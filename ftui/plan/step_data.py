@@ -36,7 +36,8 @@ def _options(plan: Plan, world: World) -> list[Option]:
     own, path = _current(plan), _preset_path(plan)
     listed = plan.preset.settings.get("datasets")
     count = len(listed) if isinstance(listed, list) else 0
-    detail = f"the first of the preset's {count} datasets" if count > 1 else "the preset's dataset"
+    whose = "your config" if plan.preset.text else "the preset"
+    detail = f"the first of {whose}'s {count} datasets" if count > 1 else f"{whose}'s dataset"
     options = [Option(path, path, detail), Option(own, Path(own).name, _words(plan))]
     return [option for option in options[: 1 if own == path else 2] if option.value]
 

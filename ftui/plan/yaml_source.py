@@ -156,6 +156,9 @@ def _problem(error: yaml.MarkedYAMLError, text: str) -> YamlProblem:
     rest = "\n".join(text.split("\n")[mark.line : mark.line + 1])[mark.column :]
     if "another document" in problem:
         problem = "a second document begins here; a config is one document"
+    elif "undefined alias" in problem:
+        name = rest[1:].split(maxsplit=1)[0].rstrip(",]}")
+        problem = f"no anchor &{name} comes before *{name}, which stands for it"
     elif "nesting depth" in problem:
         problem = _TOO_DEEP
     elif "unhashable key" in problem:

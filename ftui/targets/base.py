@@ -16,6 +16,8 @@ class Problem:
 
     what: str
     hint: str = ""
+    key_hint: str = ""
+    """What would help on the review, where a key does it; empty: the same."""
 
 
 class Target(Protocol):

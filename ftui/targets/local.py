@@ -22,7 +22,8 @@ from ftui.targets.machine import detect
 _START_SECONDS = 60.0
 _FREE_GIB = 1.0
 """Room for checkpoints, the prepared dataset and the log of a small run."""
-_TRY = "try --preset nano-sql-lora here, or --dry-run to write the files and train elsewhere"
+_ELSEWHERE = "--dry-run writes the files, to train elsewhere"
+_TRY = f"try --preset nano-sql-lora here; {_ELSEWHERE}"
 
 
 class LocalTarget:
@@ -113,8 +114,11 @@ def _gpu_problem(plan: Plan, hardware: Hardware) -> Problem | None:
         return None
     gpus = f"{count} GPU{'s' if count > 1 else ''}"
     each = f" with {memory:.0f} GiB" + (" each" if count > 1 else "") if memory else ""
-    hint = _TRY if plan.preset.needs.gpus else "use --gpus 0: this preset needs none"
-    return Problem(f"needs {gpus}{each}; this machine has {hardware.gpu_words}", hint)
+    what = f"needs {gpus}{each}; this machine has {hardware.gpu_words}"
+    if not plan.preset.needs.gpus:
+        return Problem(what, "use --gpus 0: it needs none", "esc: it can train without a GPU")
+    hint = _ELSEWHERE if plan.preset.text else _TRY
+    return Problem(what, hint, "w writes the files, to train elsewhere")
 
 
 def _disk_problem(folder: Path) -> Problem | None:

@@ -34,7 +34,7 @@ def prepare(plan: Plan, target: Target, config_text: str | None = None) -> Run:
     hardware = target.hardware()
     made: list[Path] = []
     try:
-        config = build(plan) if config_text is None else _edited(config_text)
+        config = build(plan) if config_text is None else _followed(config_text)
         run = store.create(plan.preset.name)
         made.append(run.folder)
         draft = Run(run.folder.with_name(f".{run.name}"))
@@ -72,7 +72,7 @@ def _record(name: str, plan: Plan, target: Target, config: Mapping[str, Any]) ->
     )
 
 
-def _edited(text: str) -> Mapping[str, Any]:
+def _followed(text: str) -> Mapping[str, Any]:
     """The config in a text. Raises ConfigError when it lacks what ftui needs to follow the run."""
     try:
         config: Mapping[str, Any] = mapping(text).data

@@ -34,6 +34,8 @@ class Facts:
     problems: list[Problem]
     place: str
     hardware: Hardware
+    changes: Sequence[str] = ()
+    """What the answers changed in a config that the person opened."""
 
 
 class ConfigChecker(Protocol):
@@ -51,6 +53,7 @@ def _survey() -> World:
 
 
 def _facts(plan: Plan) -> Facts:
+    from ftui.config.changes import changes
     from ftui.config.text import config_text
     from ftui.targets import get
 
@@ -62,6 +65,7 @@ def _facts(plan: Plan) -> Facts:
         problems=target.problems(plan),
         place=target.title,
         hardware=hardware,
+        changes=changes(plan),
     )
 
 
@@ -91,10 +95,12 @@ def _edit(app: App[Any], path: Path) -> None:
 
 def _save(plan: Plan, shown: str) -> Plan:
     from ftui.config.text import save
+    from ftui.plan.own_config import needs_of
     from ftui.plan.yaml_source import read
 
     text = save(plan, shown, plan.preset.text)
-    return plan.begun_with(text, read(text).data)
+    settings = read(text).data
+    return plan.begun_with(text, settings, needs_of(settings))
 
 
 def _missing() -> dict[Kind, float]:

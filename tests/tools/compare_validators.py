@@ -21,7 +21,7 @@ from pathlib import Path
 from ftui.config import schema, shape, verdict
 from ftui.config.issue import Issue
 from ftui.config.lint import check
-from ftui.config.rules import refused
+from ftui.config.rules import outdated, refused
 from ftui.config.rules.outdated.switches import ATTENTION
 from ftui.config.rules.rule import Subject
 from ftui.plan.yaml_source import read
@@ -143,12 +143,17 @@ async def _result(case: Case, version: str, oracle: Worker) -> Result:
 
 
 def _claims(case: Case, version: str) -> tuple[str, ...]:
-    """The places where ftui says that axolotl refuses."""
+    """The places where ftui says that axolotl refuses.
+
+    Where it knows an old spelling it says what to write today, not that axolotl refuses it.
+    """
     data = read(case.text).data
     known = schema.known(version)
     subject = Subject(data, known, case.gpus, Path.cwd())
     found = [finding for rule in refused.RULES for finding in rule(subject)]
-    found += [each for each in shape.check(data, known) if not _NO_CLAIM.search(each.message)]
+    old = {each.place for rule in outdated.RULES for each in rule(subject)}
+    shapes = [each for each in shape.check(data, known) if each.place not in old]
+    found += [each for each in shapes if not _NO_CLAIM.search(each.message)]
     found = [each for each in found if each.place[0] not in _NEVER_READ]
     return tuple(".".join(each.place) for each in found if each.severity == "error")
 

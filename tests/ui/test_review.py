@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ftui.config.changes import changes
 from ftui.config.issue import Issue
 from ftui.errors import ExitCode, RuntimeMissing
 from ftui.plan.hardware import Gpu
+from ftui.plan.plan import Plan
 from ftui.plan.steps import begin
+from ftui.targets.base import Problem
 from ftui.tui.app import Launch
 from ftui.tui.screens.review import ReviewScreen
+from ftui.tui.services import Facts
 from ftui.tui.widgets.config_view import ConfigView
 from tests.ui.conftest import shows, until
-from tests.ui.reviews import editor, review
-from tests.ui.stage import MACHINE, Stage, StageApp, preset
+from tests.ui.reviews import editor, own_config, review
+from tests.ui.stage import MACHINE, Stage, StageApp, facts, preset
 
 
 async def test_the_review_at_each_size(tmp_path: Path, size: tuple[int, int]) -> None:
@@ -58,6 +63,26 @@ async def test_a_target_that_lacks_something_says_so_and_refuses(
         await pilot.press("enter", "enter")
         await shows(pilot, "✗ not launched: it needs a GPU")
         assert stage.prepared == []
+
+
+async def test_what_cannot_run_is_not_said_to_launch(tmp_path: Path) -> None:
+    problem = Problem("needs 4 GPUs", "--dry-run writes the files", "w writes the files")
+
+    def lacking(plan: Plan) -> Facts:
+        return dataclasses.replace(facts(plan), problems=[problem])
+
+    async with review(Stage(tmp_path), facts=lacking) as pilot:
+        text = await shows(pilot, "It cannot run here", "✗ needs 4 GPUs", "→ w writes the files")
+        assert "Enter launches" not in text
+        assert "--dry-run" not in text
+
+
+async def test_what_the_answers_changed_in_an_own_config_is_told(tmp_path: Path) -> None:
+    def changed(plan: Plan) -> Facts:
+        return dataclasses.replace(facts(plan), changes=changes(plan.with_settings(lora_r=8)))
+
+    async with own_config(Stage(tmp_path), facts=changed) as (pilot, _):
+        await shows(pilot, "Changed by your answers", "lora_r 8")
 
 
 class SlowValidator:

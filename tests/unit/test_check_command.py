@@ -145,7 +145,7 @@ BAD: dict[str, tuple[bytes, str, int]] = {
     "nothing as key": (GOOD.encode() + b"~: 1\n", "a key must be text", 8),
     "a list as key": (b"? [a]\n: 1\n", "a key must be text", 1),
     "an anchor in itself": (b"a: &a [*a]\n", "an anchor contains itself", 1),
-    "an unknown alias": (b"a: *b\n", "undefined alias", 1),
+    "an unknown alias": (b"a: *b\n", "no anchor &b", 1),
     "a bomb": (
         b"a: &a [x,x,x,x,x,x,x,x,x,x]\n"
         + b"".join(
@@ -203,14 +203,14 @@ def test_a_link_that_leads_nowhere_can_be_told(run: Check, home: Path) -> None:
 def test_a_folder_a_pipe_and_a_device_are_no_config(run: Check, home: Path) -> None:
     config = home / "config.yml"
     config.mkdir()
-    assert "no file" in run(None).out
+    assert "this is a folder" in run(None).out
     config.rmdir()
     os.mkfifo(config)
-    assert "no file" in run(None).out
+    assert "this is a pipe" in run(None).out
     config.unlink()
     config.symlink_to("/dev/zero")
     ended = run(None)
-    assert (ended.code, "no file" in ended.out) == (2, True)
+    assert (ended.code, "this is a device" in ended.out) == (2, True)
 
 
 # For whom
@@ -270,6 +270,21 @@ def test_another_version_than_the_installed_one_is_named(run: Check, environment
     (environment / "lib/python3.11/site-packages/axolotl-0.21.0.dist-info").mkdir(parents=True)
     ended = run(GOOD, "--axolotl", "0.19.0", *ON_A_GPU)
     assert "not asked: the train runtime has axolotl 0.21.0" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"), [("0.4.1", "0.19.0"), ("0", "0.19.0"), ("99", "0.21.0")]
+)
+def test_a_version_without_a_schema_is_told(run: Check, asked: str, used: str) -> None:
+    ended = run(GOOD, "--axolotl", asked, *ON_A_GPU)
+    assert f"▲ ftui has no schema of axolotl {asked}: {used}'s is used" in ended.err
+
+
+@pytest.mark.parametrize("asked", ["0.21", "v0.21", "0.21.7", "latest"])
+def test_a_version_may_be_written_in_other_ways(run: Check, asked: str) -> None:
+    ended = run(GOOD, "--axolotl", asked, *ON_A_GPU)
+    assert "has no schema" not in ended.err
+    assert "by axolotl 0.21.0's schema" in ended.err
 
 
 def test_the_version_is_that_of_the_train_runtime(run: Check, environment: Path) -> None:

@@ -65,6 +65,10 @@ def test_a_key_without_effect_is_told_until_another_gives_it_one(
     assert findings(RULES, f"base_model: m\n{replaced}\n{alive}\n") == []
 
 
+def test_a_misspelt_key_is_not_taken_for_one_without_effect() -> None:
+    assert findings(dead.RULES, "lora_rr: 8\n") == []
+
+
 def test_several_keys_of_one_kind_are_told_once_at_the_chief_one() -> None:
     [said] = findings(RULES, "lora_dropout: 0.1\nlora_alpha: 16\nlora_r: 8\nlora_o_kernel: false\n")
     assert (said.path, said.line) == ("lora_r", 3)

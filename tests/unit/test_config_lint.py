@@ -49,6 +49,12 @@ def test_what_is_no_config_is_one_issue_with_its_line(text: str, line: int) -> N
     assert (issue.severity, issue.line) == ("error", line)
 
 
+def test_a_mapping_that_belongs_into_a_list_is_looked_into() -> None:
+    text = GOOD + "max_steps: 3\nsequence_len: 512\npretraining_dataset:\n  pth: a/b\n"
+    told = {issue.path: (issue.line, issue.hint) for issue in check(text)}
+    assert told["pretraining_dataset.pth"] == (6, "did you mean path?")
+
+
 def test_issues_come_in_the_order_of_their_lines() -> None:
     text = "zzz: 1\nseed: x\nlearning_rate: 0.1\nbase_model: m\nyyy: 1\n" + DATA
     assert [issue.line for issue in check(text)] == [1, 2, 5]

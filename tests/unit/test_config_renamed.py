@@ -9,6 +9,7 @@ import yaml
 
 from ftui.config import schema
 from ftui.config.fix import modernise
+from ftui.config.lint import check
 from ftui.config.rules.outdated import fsdp1, removed, renamed, sharegpt, switches
 from ftui.config.rules.refused import keys
 from ftui.config.rules.rule import Finding, Subject
@@ -137,6 +138,32 @@ def test_an_old_name_that_says_something_else_is_left_to_the_person() -> None:
 def test_an_old_name_with_nothing_may_go() -> None:
     assert findings("evaluation_strategy:\n") == []
     assert mended("max_seq_length:\nlora_r: 8\n") == {"lora_r": 8}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("noisy_embedding_alpha: 5\nneftune_noise_alpha: 5\n", "noisy_embedding_alpha"),
+        ("noisy_embedding_alpha: 5\nneftune_noise_alpha: 6\n", "noisy_embedding_alpha"),
+        (
+            "rl: dpo\ndatasets: [{path: a/b, type: chatml, message_field_role: who}]\n",
+            "datasets.0.message_field_role",
+        ),
+        (
+            "datasets: [{path: a/b, type: chat_template, message_field_role: who,"
+            " message_property_mappings: {role: x}}]\n",
+            "datasets.0.message_field_role",
+        ),
+    ],
+)
+def test_one_key_gets_one_message(text: str, place: str) -> None:
+    assert [issue.path for issue in check(text)].count(place) == 1
+
+
+def test_a_packed_length_beside_packing_goes() -> None:
+    text = "max_packed_sequence_len: 2048\nsequence_len: 1024\nsample_packing: true\n"
+    assert "take it out" in only(text).hint
+    assert mended(text) == {"sequence_len": 1024, "sample_packing": True}
 
 
 def test_rope_scaling_goes_where_the_model_config_is_overridden() -> None:
@@ -324,6 +351,17 @@ def test_a_chat_template_that_is_there_stays() -> None:
     assert mended(text)["chat_template"] == "llama3"
 
 
+def test_a_conversation_is_carried_over_beside_another_template() -> None:
+    row = "{path: a, type: sharegpt, conversation: chatml}"
+    [entry] = mended(f"chat_template: llama3\ndatasets: [{row}]\n")["datasets"]
+    assert entry["chat_template"] == "chatml"
+    [entry] = mended(f"chat_template: chatml\ndatasets: [{row}]\n")["datasets"]
+    assert "chat_template" not in entry
+    row = row.replace("chatml", "chatml, chat_template: gemma")
+    [entry] = mended(f"datasets: [{row}]\n")["datasets"]
+    assert entry["chat_template"] == "gemma"
+
+
 def test_datasets_that_disagree_get_a_template_each() -> None:
     entries = [
         {"path": "a", "type": "sharegpt", "conversation": "chatml"},
@@ -335,7 +373,12 @@ def test_datasets_that_disagree_get_a_template_each() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", ["type: sharegpt.load_guanaco", "type: sharegpt\n    roles: {a: [b]}"]
+    "more",
+    [
+        "type: sharegpt.load_guanaco",
+        "type: sharegpt\n    roles: {a: [b]}",
+        "type: sharegpt\n    conversation: vicuna_v1.1",
+    ],
 )
 def test_sharegpt_that_cannot_be_carried_over_is_left_to_the_person(more: str) -> None:
     finding = only(f"datasets:\n  - path: a\n    {more}\n")
@@ -428,6 +471,19 @@ def test_every_word_of_the_list_is_carried_over(word: str) -> None:
     key, value = fsdp1.OPTIONS[word]
     assert mended(f"fsdp: [{word}]\n") == {"fsdp_version": 2, "fsdp_config": {key: value}}
     assert mended(f"fsdp: {word}\n") == {"fsdp_version": 2, "fsdp_config": {key: value}}
+
+
+@pytest.mark.parametrize("size", ["fsdp_min_num_params", "min_num_params"])
+def test_wrapping_by_size_stays_so(size: str) -> None:
+    text = f"fsdp: [full_shard, auto_wrap]\nfsdp_config: {{{size}: 2000}}\n"
+    assert mended(text)["fsdp_config"]["auto_wrap_policy"] == "SIZE_BASED_WRAP"
+
+
+def test_a_misspelt_key_with_a_prefix_is_told_with_the_real_one() -> None:
+    text = "fsdp_version: 2\nfsdp_config: {fsdp_offload_parms: true}\n"
+    finding = only(text)
+    assert (finding.severity, finding.hint) == ("error", "did you mean offload_params?")
+    assert mended(text)["fsdp_config"] == {"offload_params": True}
 
 
 def test_an_empty_fsdp_list_says_nothing() -> None:

@@ -87,11 +87,26 @@ def test_an_unknown_key_is_told_with_the_nearest_one(
         ("fsdp_config: [x]\n", "should be a mapping, not a list"),
         ("rl: dpoo\n", "should be one of dpo, "),
         ("adapter: [lora]\n", "should be text, not a list"),
-        ("gradient_checkpointing: unsloth\n", "should be one of offload, "),
+        ("gradient_checkpointing: x\n", "should be one of offload, offload_disk, true, false, not"),
+        ("num_epochs:\n", "should be a number, but it has no value"),
     ],
 )
 def test_a_wrong_type_is_told_in_plain_words(text: str, message: str) -> None:
     assert message in only(text).message
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("micro_batch_size: 1e3\n", "YAML reads 1e3 as text: write 1000"),
+        ("special_tokens: {eos: x}\n", "did you mean eos_token?"),
+        ("plugins: a.b\n", "for example `plugins: [a.b]`"),
+        ("datasets: foo/bar\n", "for example `datasets: [{path: foo/bar, type: alpaca}]`"),
+        ("gradient_checkpointing: offlod\n", "did you mean offload?"),
+    ],
+)
+def test_a_wrong_value_gets_a_right_one(text: str, hint: str) -> None:
+    assert only(text).hint == hint
 
 
 def test_a_long_value_is_not_repeated() -> None:

@@ -18,7 +18,7 @@ from tests.unit.rules import findings
         ("gradient_accumulation_steps: 0", "gradient_accumulation_steps: 1"),
         ("sequence_len: 0", "sequence_len: 4096"),
         ("num_epochs: 0", "num_epochs: 0.1"),
-        ("max_steps: -1", "max_steps: 1"),
+        ("max_steps: -2", "max_steps: 1"),
         ("max_steps: 0", "max_steps: 100000"),
         ("logging_steps: 0", "logging_steps: 1"),
         ("learning_rate: 0", "learning_rate: 2e-4"),
@@ -109,6 +109,13 @@ def test_numbers_are_found_inside_and_beside_others(wrong: str, path: str, line:
 )
 def test_what_fits_together_is_left_alone(right: str) -> None:
     assert findings(RULES, right) == []
+
+
+def test_no_steps_is_a_warning_unless_the_rows_are_a_stream() -> None:
+    [said] = findings(RULES, "max_steps: -1\n")
+    assert (said.severity, said.path) == ("warning", "max_steps")
+    [said] = findings(RULES, "streaming: true\nmax_steps: -1\n")
+    assert (said.severity, said.path) == ("error", "max_steps")
 
 
 def test_a_percentage_written_as_one_is_mended() -> None:

@@ -87,3 +87,8 @@ def test_a_number_of_gpus_follows_the_colon(written: str, count: int) -> None:
 def test_what_is_no_number_of_gpus_is_refused(written: str) -> None:
     with pytest.raises(UsageError):
         parse(written)
+
+
+def test_no_gpu_is_not_counted() -> None:
+    with pytest.raises(UsageError, match="none takes no number"):
+        parse("none:3")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ftui.config.changes import changes
 from ftui.config.text import config_text, save
 from ftui.errors import ConfigError, ExitCode, UsageError
 from ftui.plan.flags import plan_from_flags
@@ -19,6 +21,7 @@ from ftui.plan.presets import catalogue
 from ftui.plan.step import TargetChoice, World
 from ftui.plan.step_preset import shortage
 from ftui.plan.steps import STEPS, begin, step
+from ftui.tui.services import Services
 
 CONFIG = """\
 # Our support bot.  Ask Ana before changing the rate.
@@ -107,6 +110,31 @@ def test_an_edit_by_hand_is_saved_with_its_remark_and_without_the_runs_settings(
     before = "# one adapter for all\nadapter: lora\nseed: 7\n"
     expected = expected.replace("adapter: lora\n", before)
     assert file.read_text() == expected
+
+
+GPU_LINES = "flash_attention: true  # fast\nseed: 1  # lucky\ntf32: true  # faster\n"
+
+
+def test_what_a_cpu_cannot_do_stays_where_and_as_it_was(file: Path) -> None:
+    text = CONFIG.replace("adapter: lora\n", f"{GPU_LINES}adapter: lora\n")
+    file.write_text(text)
+    plan = dataclasses.replace(opened(file), gpus=0)
+    shown = config_text(plan)
+    assert "flash_attention" not in shown
+    assert save(plan, shown, text) == text
+    edited = shown.replace("lora_r: 16 ", "lora_r: 8 # less")
+    assert save(plan, edited, text) == text.replace("lora_r: 16 ", "lora_r: 8 # less")
+
+
+def test_an_answer_and_an_edit_are_saved_together(file: Path) -> None:
+    text = CONFIG.replace("adapter: lora\n", f"{GPU_LINES}adapter: lora\n")
+    file.write_text(text)
+    plan = dataclasses.replace(opened(file), gpus=0)
+    [rank] = [field for field in step("method").fields if field.id == "lora_r"]
+    plan = rank.write(plan, "64")
+    edited = config_text(plan).replace("learning_rate", "# slow\nlearning_rate")
+    expected = text.replace("lora_r: 16", "lora_r: 64").replace("learning", "# slow\nlearning")
+    assert save(plan, edited, text) == expected
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(file: Path) -> None:
@@ -240,3 +268,18 @@ def test_the_flags_start_from_a_config_and_change_it(file: Path) -> None:
     assert "lora_r: 4      # 8 was too little" in config_text(plan)
     with pytest.raises(UsageError, match="give one of them"):
         plan_from_flags(WORLD, config=str(file), overrides=[], **flags | {"preset": "x"})
+
+
+def test_what_the_answers_changed_is_told_for_a_file_of_ones_own(file: Path) -> None:
+    plan = opened(file)
+    assert changes(plan) == []
+    settings = {**plan.settings, "lora_r": 8, "bf16": True}
+    del settings["chat_template"]
+    plan = dataclasses.replace(plan, settings=settings)
+    assert changes(plan) == ["lora_r 8", "bf16 true", "chat_template removed"]
+
+
+def test_what_a_saved_config_needs_is_what_it_needs_now(file: Path) -> None:
+    plan = opened(file)
+    saved = Services().save(plan, config_text(plan) + "bf16: true\n")
+    assert (plan.preset.needs.gpus, saved.preset.needs.gpus) == (0, 1)

@@ -31,6 +31,11 @@ def known(version: str | None) -> str:
     return NEWEST if not asked else (older or VERSIONS[:1])[-1]
 
 
+def has(version: str) -> bool:
+    """Whether the schema of this very version ships, its last number aside."""
+    return _numbers(version)[:2] in {_numbers(each)[:2] for each in VERSIONS}
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     parts = version.split(".")[:3]
     return tuple(map(int, parts)) if all(map(is_index, parts)) else ()
@@ -43,6 +48,14 @@ def load(version: str = NEWEST) -> Mapping[str, Any]:
     text = (Path(__file__).parent / f"axolotl-{version}.json").read_text(encoding="utf-8")
     schema: Mapping[str, Any] = json.loads(text)
     return schema
+
+
+@cache
+def names(version: str = NEWEST) -> Mapping[str, Any]:
+    """The names that axolotl takes and looks up later only, listed by `make_names.py`."""
+    text = (Path(__file__).parent / f"names-{version}.json").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = json.loads(text)
+    return found
 
 
 def resolve(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

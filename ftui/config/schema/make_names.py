@@ -5,6 +5,7 @@
 They stand where axolotl or transformers looks them up once the run has begun: optimizers,
 schedulers, attention implementations, strategies, and the `type` of a dataset for each kind of
 training. Prompt strategies are functions in axolotl's own modules, so the modules are looked at.
+Plugins are read out of the source, for some need packages that are not there.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from axolotl import prompt_strategies
+from axolotl import integrations, prompt_strategies
 from axolotl.prompters import PromptStyle
 from axolotl.utils.data.wrappers import DATASET_HANDLERS
 from axolotl.utils.schemas import enums
@@ -99,6 +101,19 @@ def _dataset_types() -> dict[str, list[str]]:
     }
 
 
+def _plugins() -> Iterator[str]:
+    """`module.Class` for each plugin, in its own module and where its package passes it on."""
+    folder = Path(integrations.__path__[0])  # axolotl extends it by others that are installed
+    for path in folder.rglob("*.py"):
+        module = path.relative_to(folder).with_suffix("").parts
+        for name in re.findall(r"(?m)^class (\w+)\(BasePlugin\)", path.read_text("utf-8")):
+            package = (folder / module[0] / "__init__.py").read_text("utf-8")
+            inside = module[:-1] if module[-1] == "__init__" else module
+            yield ".".join((integrations.__name__, *inside, name))
+            if re.search(rf"\b{name}\b", package):
+                yield f"{integrations.__name__}.{module[0]}.{name}"
+
+
 def main() -> None:
     """Print the names: one a line, so that a new version reads well as a diff."""
     names: dict[str, Any] = {
@@ -111,6 +126,7 @@ def main() -> None:
         "chat_templates": _values(enums.ChatTemplate),
         "dpo_losses": _compared("trl.trainer.dpo_trainer", "loss_type"),
         "grpo_losses": _compared("trl.trainer.grpo_trainer", "self.loss_type"),
+        "plugins": sorted({*_plugins()}),
         "dataset_types": _dataset_types(),
     }
     sys.stdout.write(json.dumps(names, indent=0, separators=(",", ":")) + "\n")

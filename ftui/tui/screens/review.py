@@ -252,7 +252,8 @@ class ReviewScreen(Screen[None]):
     def _refuse_what_cannot_run(self) -> None:
         if self._problems:
             raise TargetUnavailable(
-                f"not launched: it {self._problems[0].what}", hint=self._problems[0].hint
+                f"not launched: it {self._problems[0].what}",
+                hint=self._problems[0].key_hint or self._problems[0].hint,
             )
 
     def action_save(self) -> None:

@@ -14,6 +14,7 @@ from ftui.text import printable
 from ftui.tui import theme
 
 if TYPE_CHECKING:
+    from ftui.targets.base import Problem
     from ftui.tui.services import Facts
 
 
@@ -29,19 +30,27 @@ class LaunchFacts(VerticalScroll):
 
     def fill(self, facts: Facts) -> None:
         """Show the facts; what stands in the way comes first."""
-        parts = [
-            _section("Enter launches this on", f"{facts.place} · {facts.hardware.words}"),
-            _section("with, in the run's own folder,", shlex.join(facts.command)),
-        ]
+        command = shlex.join(facts.command)
         if facts.problems:
-            blockers = [
-                f"{theme.FAILED} {each.what}" + (f"\n  → {each.hint}" if each.hint else "")
-                for each in facts.problems
+            blockers = "\n".join(map(_blocker, facts.problems))
+            parts = [
+                _section("It cannot run here", blockers, "$error"),
+                _section("The command, in the run's own folder", command),
             ]
-            parts.insert(0, _section("It cannot run here", "\n".join(blockers), "$error"))
         else:
-            parts.append(Content.styled("The run goes on when ftui is closed.", "$secondary"))
+            parts = [
+                _section("Enter launches this on", f"{facts.place} · {facts.hardware.words}"),
+                _section("with, in the run's own folder,", command),
+                Content.styled("The run goes on when ftui is closed.", "$secondary"),
+            ]
+        if facts.changes:
+            parts.append(_section("Changed by your answers", ", ".join(facts.changes)))
         self.query_one("#facts-text", Static).update(Content("\n\n").join(parts))
+
+
+def _blocker(problem: Problem) -> str:
+    hint = problem.key_hint or problem.hint
+    return f"{theme.FAILED} {problem.what}" + (f"\n  → {hint}" if hint else "")
 
 
 def _section(title: str, text: str, style: str = "$foreground") -> Content:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ftui.config import schema
 from ftui.config.edit import Drop, Edit, Put, Rename
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
+from ftui.plan.nearest import nearest
 from ftui.plan.places import steps
 
 _ONLY_FSDP2 = (0, 20)
@@ -70,9 +72,17 @@ _EMPTY = "it says nothing here: take it out"
 def _options(subject: Subject, told: set[str]) -> Iterator[Edit]:
     """The words of the list as keys of `fsdp_config`, where it does not say them itself."""
     for word, (key, value) in OPTIONS.items():
+        if word == "auto_wrap" and _by_size(subject):
+            value = "SIZE_BASED_WRAP"
         names = (key, f"fsdp_{key}", *_STRATEGY) if key in _RESHARD else (key, f"fsdp_{key}")
         if word in told and not any(subject.has(f"fsdp_config.{name}") for name in names):
             yield Put(("fsdp_config", key), value)
+
+
+def _by_size(subject: Subject) -> bool:
+    """Whether FSDP1 wraps whatever is large enough: the size comes before the name of a layer."""
+    places = ("fsdp_config.min_num_params", "fsdp_config.fsdp_min_num_params")
+    return any((subject.number(place) or 0) > 0 for place in places)
 
 
 _RESHARD = ("reshard_after_forward",)
@@ -107,7 +117,7 @@ def fsdp_keys(subject: Subject) -> Iterator[Finding]:
         elif name in NO_MORE:
             yield from _no_more(subject, place, name)
         elif name != key:
-            yield _prefixed(subject, place, name)
+            yield from _prefixed(subject, place, name)
 
 
 def _strategy(subject: Subject, place: tuple[str, str]) -> Finding:
@@ -131,11 +141,19 @@ def _no_more(subject: Subject, place: tuple[str, str], name: str) -> Iterator[Fi
     yield tell(place, f"FSDP2 has no {name} and does not need it", "take the line out", *edits)
 
 
-def _prefixed(subject: Subject, place: tuple[str, str], name: str) -> Finding:
-    message = f"keys of fsdp_config have no prefix any more: {place[1]} is called {name}"
-    if not subject.has(f"fsdp_config.{name}"):
-        return warning(place, message, f"write `{name}`", Rename(place, name))
-    return warning(place, f"{message}, which is here too", f"keep only {name}", Drop(place))
+def _prefixed(subject: Subject, place: tuple[str, str], name: str) -> Iterator[Finding]:
+    known = schema.load(subject.version)["$defs"]["FSDPConfig"]["properties"]
+    if name not in known:
+        meant = nearest(name, known)
+        if meant and not subject.has(f"fsdp_config.{meant}"):
+            message = f"axolotl does not know {place[1]!r} here and would ignore it"
+            yield error(place, message, f"did you mean {meant}?", Rename(place, meant))
+        return
+    message = f"{place[1]} is an old name"
+    if subject.has(f"fsdp_config.{name}"):
+        yield warning(place, f"{message}, and {name} is here too", "take it out", Drop(place))
+    else:
+        yield warning(place, message, f"write `{name}`", Rename(place, name))
 
 
 def _to_fsdp2(subject: Subject) -> Iterator[Edit]:

@@ -113,13 +113,17 @@ def packed_length(subject: Subject) -> Iterator[Finding]:
     key = "max_packed_sequence_len"
     if not subject.has(key):
         return
-    hint = "write `sample_packing: true`; rows are packed to sequence_len"
+    packed = subject.on("sample_packing")
+    write = "take it out" if packed else "write `sample_packing: true`"
+    hint = f"{write}; rows are packed to sequence_len"
     if not subject.on(key):
         yield warning(key, f"axolotl has no {key} any more", hint, Drop((key,)))
         return
     length, longest = subject.number(key), subject.number("sequence_len")
     edits: tuple[Edit, ...] = ()
-    if longest in (None, length):
+    if packed and longest:
+        edits = (Drop((key,)),)
+    elif longest in (None, length):
         named = Drop((key,)) if longest else Rename((key,), "sequence_len")
         edits = (named, Put(("sample_packing",), True))
     yield error(key, f"axolotl has no {key} any more and refuses it", hint, *edits)

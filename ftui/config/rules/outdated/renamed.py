@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ftui.config import schema
 from ftui.config.edit import Drop, Edit, Put, Rename
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 from ftui.config.rules.table import written
@@ -109,8 +110,16 @@ def old_names(subject: Subject) -> Iterator[Finding]:
     for key in ("datasets", "test_datasets"):
         for place, entry in subject.entries(key):
             for old, new in IN_DATASETS.items():
+                if key == "datasets" and _is_dropped(subject, new):
+                    continue
                 if entry.get(old) is not None or old not in _STILL_READ:
                     yield from _old_name(subject, f"{place}.{old}", f"{place}.{new}")
+
+
+def _is_dropped(subject: Subject, new: str) -> bool:
+    """Whether this training drops today's name too: then the rule about dead keys speaks."""
+    model = schema.dataset_model(subject.get("rl"))
+    return new.partition(".")[0] not in schema.dataset_keys(subject.version, model)
 
 
 def other_names(subject: Subject) -> Iterator[Finding]:
@@ -140,12 +149,23 @@ def _old_name(subject: Subject, old: str, new: str, *, words: str = OLD) -> Iter
         message += " that axolotl does not use any more"
     if value is None:
         yield tell(old, message, "it says nothing here: take it out", *move(subject, old, new))
+    elif _is_refused_with(subject, old, new):
+        return
     elif subject.has(new) and subject.get(new) != value:
         yield error(old, f"{message}; here the two say different things", f"keep only {called}")
     else:
         yield tell(old, message, f"write `{say(called, value)}`", *move(subject, old, new))
 
 
+def _is_refused_with(subject: Subject, old: str, new: str) -> bool:
+    """Whether a rule about what axolotl refuses says that both names are there."""
+    head, key = old.partition(".")[0], old.rpartition(".")[2]
+    if head == "datasets" and key.startswith("message_field_"):
+        return subject.has(new) and subject.get(new) != subject.get(old)
+    return old in _REFUSED_TOGETHER and bool(subject.get(old) and subject.get(new))
+
+
+_REFUSED_TOGETHER = {"noisy_embedding_alpha", "pretrain_multipack_buffer_size"}
 _MISSING = object()
 _IN_AN_ENTRY = re.compile(r"^(test_)?datasets\.\d+\.")
 

@@ -62,11 +62,14 @@ def _finding(subject: Subject, place: str, entry: Mapping[Any, Any], kind: str) 
         f"write `type: chat_template`, `field_messages: {fields}` and "
         f"`message_property_mappings: {{role: {role}, content: {content}}}`"
     )
-    template = TEMPLATES.get(str(entry.get("conversation")))
-    if not subject.has("chat_template") and template is None:
+    spoken = entry.get("conversation")
+    lost = bool(spoken) and TEMPLATES.get(str(spoken)) is None
+    if lost:
+        hint += f"; and choose a chat_template that writes what conversation {spoken} wrote"
+    elif not (subject.has("chat_template") or spoken):
         hint += "; and name a chat_template, else the tokenizer's own is taken"
     message = f"axolotl has no {kind} any more and refuses it"
-    if shape is None or entry.get("roles") is not None:
+    if shape is None or lost or entry.get("roles") is not None:
         return error(f"{place}.type", message, hint)
     return error(f"{place}.type", message, hint, *_edits(subject, place, entry, shape))
 
@@ -86,8 +89,10 @@ def _edits(
         yield Put((*here, "roles"), roles)
     yield from (Drop((*here, key)) for key in _OLD_KEYS if key in entry)
     template = TEMPLATES.get(str(entry.get("conversation")))
-    if template and not subject.has("chat_template"):
-        yield Put(("chat_template",) if _agreed(subject) else (*here, "chat_template"), template)
+    if template and entry.get("chat_template") is None:
+        shared = _agreed(subject) and not subject.has("chat_template")
+        if shared or template != subject.get("chat_template"):
+            yield Put(("chat_template",) if shared else (*here, "chat_template"), template)
 
 
 def _agreed(subject: Subject) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from ftui.config import plugins
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 
 
@@ -256,8 +257,10 @@ def _without_effect(subject: Subject) -> Iterator[Finding]:
 def _given(subject: Subject, keys: str) -> list[str]:
     """The keys that are given a value, in the order of the patterns that they match."""
     given = [key for key in subject.config if isinstance(key, str) and subject.on(key)]
-    matches = (key for pattern in keys.split() for key in given if fnmatchcase(key, pattern))
-    return list(dict.fromkeys(matches))
+    added = plugins.properties(subject.config, subject.version)
+    known = [key for key in given if key in subject.known_keys or key in added]  # not `lora_rr`
+    tries = ((pattern, known if "*" in pattern else given) for pattern in keys.split())
+    return list(dict.fromkeys(key for glob, of in tries for key in of if fnmatchcase(key, glob)))
 
 
 def _holds(subject: Subject, need: str) -> bool:

@@ -104,6 +104,8 @@ def _dropped(subject: Subject) -> Iterator[Finding]:
 
 _INSTEAD: Mapping[str, str] = {
     "message_property_mappings": "rename the columns of the data to role and content",
+    "message_field_content": "rename the column of the data to content",
+    "message_field_role": "rename the column of the data to role",
     "name": "put the rows into a file of their own",
     "chat_template": "set it at the top level",
     "chat_template_jinja": "set it at the top level",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from ftui.config import schema
+from ftui.config import plugins, schema
 from ftui.config.edit import Put
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
 from ftui.plan.nearest import nearest
@@ -34,14 +31,7 @@ _COMMON_SLIPS = {"jsonl": "json", "txt": "text", "tsv": "csv", "feather": "arrow
 
 def names(subject: Subject) -> Mapping[str, Any]:
     """The names that the subject's axolotl knows; made by ftui/config/schema/make_names.py."""
-    return _load(subject.version)
-
-
-@cache
-def _load(version: str) -> Mapping[str, Any]:
-    folder = Path(schema.__file__).parent
-    found: Mapping[str, Any] = json.loads((folder / f"names-{version}.json").read_text("utf-8"))
-    return found
+    return schema.names(subject.version)
 
 
 @dataclass(frozen=True)
@@ -100,6 +90,15 @@ def suggestion(word: str, known: Iterable[str]) -> str:
         return f"did you mean {near}?"
     more = ", …" if len(choices) > _SHOWN else ""
     return f"there is {', '.join(choices[:_SHOWN])}{more}"
+
+
+def _plugins(subject: Subject) -> Iterator[Finding]:
+    listed = subject.get("plugins")
+    for index, name in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(name, str) and plugins.is_missing(name, subject.version):
+            message = f"axolotl has no plugin {name!r}: the run ends at its start"
+            hint = suggestion(name, names(subject)["plugins"])
+            yield error(f"plugins.{index}", message, hint)
 
 
 def _dpo_losses(subject: Subject) -> Iterator[Finding]:
@@ -187,6 +186,7 @@ def _layer_names(subject: Subject) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     _choices,
+    _plugins,
     _layer_names,
     _dpo_losses,
     _data_formats,

@@ -193,9 +193,24 @@ def _out_of_bounds(subject: Subject) -> Iterator[Finding]:
     for pattern, bound in _BOUND_OF.items():
         for place in _places(subject, pattern):
             number = subject.number(place)
-            if number is not None and not bound.holds(number):
+            nothing_said = place == _STEPS and number == -1
+            if number is not None and not bound.holds(number) and not nothing_said:
                 why = f": {_WHY[pattern]}" if pattern in _WHY else ""
                 yield error(place, f"should be {bound.words}, not {number:g}{why}")
+
+
+_STEPS = "max_steps"
+
+
+def _no_steps(subject: Subject) -> Iterator[Finding]:
+    """-1, which transformers reads as nothing said."""
+    unset = subject.number(_STEPS) == -1
+    if unset and (subject.on("pretraining_dataset") or subject.on("streaming")):
+        message = "a stream of rows needs a number of steps, and -1 is none: it would never end"
+        yield error(_STEPS, message, "set it to 1 or more")
+    elif unset:
+        message = "-1 trains num_epochs, as without it, but axolotl then drops the warm-up"
+        yield warning(_STEPS, message, "take it out")
 
 
 def _unusual(subject: Subject) -> Iterator[Finding]:
@@ -272,6 +287,7 @@ def _prefetch_without_workers(subject: Subject) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     _out_of_bounds,
+    _no_steps,
     _unusual,
     _not_a_number,
     _validation_share,
