@@ -128,6 +128,10 @@ def check(config: Path, **options: Any) -> int:
     help="The kind of preference training that will read it.",
 )
 @click.option("--held-out", metavar="FILE", default="", help="Rows that must not be trained on.")
+@click.option("--preset", metavar="NAME", help="Count its tokens and steps as in this training.")
+@click.option("--config", metavar="CONFIG", help="The same, for an axolotl config of your own.")
+@click.option("--model", metavar="MODEL", help="The same, for this base model.")
+@click.option("--show", metavar="ROWS", default=2, help="Rows to show with what is learnt of them.")
 @click.option("--convert", metavar="TYPE", help="Write the rows in another type, with -o.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write them.")
 @click.option("-y", "--yes", is_flag=True, help="Write over a file that is there.")

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from ftui import paths
+from ftui.data.concerns import concerns
 from ftui.data.convert import TARGETS, convert, targets
 from ftui.data.dataset import Dataset, Groups, open_dataset
 from ftui.data.doctor import FATAL, Complaint, Report, examine, in_both
 from ftui.data.judge import Reason
 from ftui.data.said import CannotHold
+from ftui.data.tokens import Tokens
 from ftui.data.writing import written_in
 from ftui.errors import DatasetError, ExitCode, UsageError
-from ftui.plain import console
+from ftui.plain import console, tokens
 from ftui.runtimes.datasets import read_dataset
 from ftui.text import counted
 
@@ -36,6 +38,17 @@ class Wish:
     held_out: str = ""
     training: str | None = None
     """The config's `rl`; None = whatever fits."""
+    preset: str | None = None
+    config: str | None = None
+    model: str | None = None
+    """With one of these three, axolotl itself is asked what it would train on."""
+    show: int = 2
+    """Rows to show with their mask."""
+
+    @property
+    def asks_axolotl(self) -> bool:
+        """Whether it is known which training the rows are for."""
+        return any((self.preset, self.config, self.model))
 
 
 def check(wish: Wish, *, as_json: bool = False) -> int:
@@ -51,16 +64,43 @@ def check(wish: Wish, *, as_json: bool = False) -> int:
         if as_json:
             console.document(_no_document(error))
         raise
+    seen = _tokens(wish, dataset) if wish.asks_axolotl and report.ok else None
     if as_json:
-        console.document(_document(dataset, report))
+        console.document(_document(dataset, report) | (tokens.document(seen) if seen else {}))
     else:
         _show(dataset, report)
+        if seen is not None:
+            tokens.tell(seen)
     if shared:
         are = "is" if shared == 1 else "are"
         rows = counted(shared, "row")
         console.say(f"▲ {rows} of {wish.held_out} {are} in {wish.source} too")
         console.say("    → what they measure is memory: remove them from one of the two")
-    return ExitCode.OK if report.ok else ExitCode.USAGE
+    blocked = seen is not None and any(each.blocks for each in concerns(seen))
+    return ExitCode.OK if report.ok and not blocked else ExitCode.USAGE
+
+
+def _tokens(wish: Wish, dataset: Dataset) -> Tokens:
+    """What axolotl makes of the rows in the training that was named."""
+    from ftui.plan.flags import plan_from_flags
+    from ftui.plan.steps import step
+    from ftui.targets.world import survey
+
+    world = survey()
+    plan = plan_from_flags(
+        world,
+        preset=wish.preset,
+        config=wish.config,
+        data=None,
+        target=None,
+        gpus=None,
+        overrides=(),
+    )
+    if wish.model:
+        plan = step("model").apply(plan, wish.model, world)
+    plan = step("data").apply(plan, wish.source, world)
+    chosen = {**dataset.entry, "path": plan.get("datasets.0.path")}
+    return tokens.look(plan.with_settings(datasets=[chosen]), wish.show)
 
 
 def _open(wish: Wish) -> Dataset:

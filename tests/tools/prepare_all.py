@@ -29,7 +29,7 @@ Row = dict[str, list[list[int]]]
 
 def prepared(config: Path) -> list[Row]:
     """The rows of a config, through axolotl's own command."""
-    cfg = load_cfg(config, is_preprocess=True)
+    cfg = load_cfg(str(config), is_preprocess=True)
     cfg.is_preprocess = True
     do_preprocess(cfg, PreprocessCliArgs(download=False))
     if cfg.rl:
@@ -40,7 +40,7 @@ def prepared(config: Path) -> list[Row]:
 
 def trainers(config: Path) -> Any:
     """The rows of the trainer that `axolotl train` makes."""
-    cfg = load_cfg(config)
+    cfg = load_cfg(str(config))
     trainer = setup_model_and_trainer(cfg, load_preference_datasets(cfg=cfg))[0]
     return trainer.train_dataset
 

@@ -1,0 +1,151 @@
+"""What a training would make of a dataset: tokens, the mask of a few rows, the receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+from ftui.data.concerns import Concern, concerns
+from ftui.data.mask import END, LEARNT, READ, mask_lines
+from ftui.data.tokens import Lengths, Part, Receipt, Shown, Tokens, fate_words
+from ftui.plain import console
+from ftui.plan.plan import Plan
+from ftui.text import counted, printable, shorten
+
+_BAR = 40
+"""Characters of the longest bar of the histogram."""
+_WIDEST = 160
+
+
+def look(plan: Plan, show: int) -> Tokens:
+    """Ask axolotl, with words about how far it is on stderr.
+
+    Raises DatasetError, RuntimeMissing, TimedOut.
+    """
+    from ftui.config.text import config_text
+    from ftui.runtimes.dataset_worker import DatasetWorker
+    from ftui.targets import get
+
+    gpus = get(plan.target).hardware().used_by(plan.gpus)
+
+    async def ask() -> Tokens:
+        async with DatasetWorker() as worker:
+            return await worker.look(
+                config_text(plan), Path.cwd(), gpus, show=show, on_progress=_progress
+            )
+
+    console.say("asking axolotl to read it …")
+    return asyncio.run(ask())
+
+
+def _progress(told: Mapping[str, Any]) -> None:
+    if sys.stderr.isatty():
+        total = f" of {told['total']:,}" if told.get("total") else ""
+        sys.stderr.write(f"\r{told['phase']} {told['done']:,}{total}".ljust(60) + "\r")
+        sys.stderr.flush()
+
+
+def tell(tokens: Tokens) -> None:
+    """The figures and the concerns on stderr, the rows on stdout."""
+    for row in tokens.shown:
+        for line in row_lines(row):
+            console.line(line)
+    for line in histogram_lines(tokens.lengths):
+        console.say(f"  {line}")
+    console.say(f"  {lengths_words(tokens.lengths)}")
+    console.say(f"  {rows_words(tokens)}")
+    console.say(f"  {receipt_words(tokens.receipt)}")
+    for concern in concerns(tokens):
+        console.say(concern_words(concern))
+
+
+def row_lines(row: Shown) -> Iterator[str]:
+    """A row with its mask: `┃` before what is learnt, `·` before what is only read."""
+    yield f"row {row.row + 1} · {fate_words(row.fate)} · {LEARNT} learnt {READ} read {END} end"
+    for part in row.parts:
+        if len(row.parts) > 1:
+            yield f"  {part.name}"
+        yield from _part_lines(part)
+    yield ""
+
+
+def _part_lines(part: Part) -> Iterator[str]:
+    for line in mask_lines(part.texts, part.labels, part.ends):
+        text = printable(line.text)
+        yield f"  {line.sign} {text if len(text) <= _WIDEST else text[: _WIDEST - 1] + '…'}"
+
+
+def histogram_lines(lengths: Lengths) -> Iterator[str]:
+    """Rows by their length in tokens, a bar for each bucket."""
+    buckets = list(dropwhile(lambda bucket: not bucket[1], lengths.histogram))
+    most = max((rows for _, rows in buckets), default=0)
+    for bound, rows in buckets:
+        bar = "█" * round(_BAR * rows / most) or ("▏" if rows else "")
+        yield f"{bound:>7,} {bar} {rows:,}".rstrip()
+
+
+def lengths_words(lengths: Lengths) -> str:
+    """`412,300 tokens · 38.2 % learnt · half of the rows within 310, 99 % within 1,430`."""
+    half, most = lengths.percentiles[50], lengths.percentiles[99]
+    return (
+        f"{lengths.total:,} tokens · {100 * lengths.share:.1f} % learnt · half of the rows within "
+        f"{half:,}, 99 % within {most:,}, the longest {lengths.longest:,}"
+    )
+
+
+def rows_words(tokens: Tokens) -> str:
+    """`1,130 trained on · 60 held out for evaluation · 14 longer than sequence_len`."""
+    return " · ".join(f"{n:,} {fate_words(fate)}" for fate, n in tokens.rows.fates.items() if n)
+
+
+def receipt_words(receipt: Receipt) -> str:
+    """`93 steps: 3 × 31 an epoch, packed · warm-up 9 · 6 evaluations · 3 checkpoints, 2 kept`."""
+    packed = ", packed" if receipt.packed else ""
+    left = receipt.checkpoints_kept
+    kept = f", {left} kept" if left < receipt.checkpoints else ""
+    return (
+        f"{counted(receipt.steps, 'step')}: {receipt.epochs:g} × {receipt.steps_per_epoch} "
+        f"an epoch{packed} · warm-up {receipt.warmup_steps} · "
+        f"{counted(receipt.evals, 'evaluation')} · "
+        f"{counted(receipt.checkpoints, 'checkpoint')}{kept}"
+    )
+
+
+def concern_words(concern: Concern) -> str:
+    """`▲ only 3.0 % of the tokens are learnt` and the hint on its own line."""
+    hint = f"\n    → {concern.hint}" if concern.hint else ""
+    return f"{'✗' if concern.blocks else '▲'} {shorten(printable(concern.message), 400)}{hint}"
+
+
+def document(tokens: Tokens) -> dict[str, Any]:
+    """As `ftui data --json` tells it."""
+    lengths, receipt = tokens.lengths, tokens.receipt
+    return {
+        "tokens": {
+            "total": lengths.total,
+            "learnt": lengths.supervised,
+            "longest": lengths.longest,
+            "percentiles": {str(one): value for one, value in lengths.percentiles.items()},
+            "histogram": [list(bucket) for bucket in lengths.histogram],
+            "over_sequence_len": lengths.over_length,
+            "fitting_sequence_len": lengths.fitting_length,
+        },
+        "fates": dict(tokens.rows.fates),
+        "receipt": {
+            "packed": receipt.packed,
+            "steps": receipt.steps,
+            "steps_per_epoch": receipt.steps_per_epoch,
+            "epochs": receipt.epochs,
+            "warmup_steps": receipt.warmup_steps,
+            "evals": receipt.evals,
+            "checkpoints": receipt.checkpoints,
+        },
+        "concerns": [
+            {"blocks": each.blocks, "message": each.message, "hint": each.hint}
+            for each in concerns(tokens)
+        ],
+    }

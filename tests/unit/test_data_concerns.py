@@ -1,0 +1,149 @@
+"""What speaks against a training is told with its figures; the mask can be read without colour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ftui.data.concerns import concerns
+from ftui.data.mask import mask_lines
+from ftui.data.tokens import (
+    Endings,
+    Label,
+    Lengths,
+    Part,
+    Receipt,
+    RowError,
+    Rows,
+    Shown,
+    Tokenizer,
+    Tokens,
+)
+from ftui.plain.tokens import document, histogram_lines, receipt_words, row_lines, rows_words
+
+PART = Part(
+    "text",
+    (1, 2, 3, 4, 5),
+    tuple(Label(label) for label in (-100, -100, 3, 4, -100)),
+    ("user\n", "hi<end>", "yo", "<end>", "\n"),
+    (1, 3),
+)
+GOOD = Tokens(
+    axolotl="0.19.0",
+    tokenizer=Tokenizer("Fast", 1000, "<s>", "<end>", "<pad>", 3, 4),
+    rows=Rows(1204, 1130, 60, {"train": 1130, "held_out": 60, "too_long": 14}),
+    lengths=Lengths(
+        total=412_300,
+        supervised=157_500,
+        longest=2210,
+        percentiles={50: 310, 90: 700, 95: 900, 99: 1430},
+        histogram=((100, 0), (200, 400), (300, 800), (400, 0), (500, 4)),
+        over_length=0,
+        fitting_length=1472,
+    ),
+    endings=Endings(1130, 1130),
+    dropped=(),
+    shown=(Shown(0, 0, "train", (PART,)),),
+    receipt=Receipt(
+        packed=True,
+        micro_batch_size=2,
+        gradient_accumulation_steps=4,
+        world=1,
+        batches_per_epoch=124,
+        steps_per_epoch=31,
+        steps=93,
+        steps_range=(93, 93),
+        epochs=3.0,
+        warmup_steps=9,
+        evals=6,
+        checkpoints=3,
+        checkpoints_kept=2,
+    ),
+    errors=(),
+    log=(),
+)
+
+
+def with_(**changes: Any) -> Tokens:
+    """The good one, with parts of its parts replaced."""
+    return replace(
+        GOOD,
+        **{
+            name: replace(getattr(GOOD, name), **change) if isinstance(change, dict) else change
+            for name, change in changes.items()
+        },
+    )
+
+
+def test_a_good_training_gets_no_word() -> None:
+    assert concerns(GOOD) == ()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words", "blocks"),
+    [
+        (with_(lengths={"supervised": 0}), "nothing is learnt", True),
+        (with_(lengths={"supervised": 412_300 // 25}), "only 4.0 % of the tokens", False),
+        (with_(endings={"with_end": 1000}), "130 of 1,130 rows do not end", False),
+        (with_(tokenizer={"pad": "<end>"}), "the padding token is the end token", False),
+        (with_(receipt={"warmup_steps": 93}), "warm-up of 93 steps is as long as", False),
+        (with_(receipt={"steps": 19}), "only 19 steps", False),
+        (with_(lengths={"over_length": 12}), "12 rows (1.0 %) are longer than", False),
+        (
+            with_(errors=(RowError(0, 16, "it has no role"),)),
+            "axolotl stops at 1 of the rows: row 17: it has no role",
+            True,
+        ),
+    ],
+)
+def test_what_speaks_against_it(tokens: Tokens, words: str, blocks: bool) -> None:
+    [concern] = concerns(tokens)
+    assert words in concern.message
+    assert concern.blocks is blocks
+
+
+def test_no_row_left_blocks_and_says_why() -> None:
+    none = with_(rows=Rows(14, 0, 0, {"too_long": 14}), lengths={"total": 0, "supervised": 0})
+    first = concerns(none)[0]
+    assert first.blocks
+    assert "14 longer than sequence_len" in first.message
+
+
+def test_a_mask_can_be_read_without_colour() -> None:
+    lines = [f"{line.sign} {line.text}" for line in mask_lines(PART.texts, PART.labels, PART.ends)]
+    assert lines == ["· user↵", "· hi<end>⏹", "┃ yo<end>⏹", "· ↵"]
+
+
+def test_a_row_cannot_steer_a_terminal() -> None:
+    part = replace(PART, texts=("\x1b[31m", "a", "b", "c", "\x07"))
+    shown = "\n".join(row_lines(Shown(0, 4, "train", (part,))))
+    assert shown.startswith("row 5 · trained on")
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+def test_an_answer_and_the_worse_one_are_told_apart() -> None:
+    pair = Shown(0, 0, "train", (replace(PART, name="chosen"), replace(PART, name="rejected")))
+    lines = list(row_lines(pair))
+    assert lines.index("  chosen") < lines.index("  rejected")
+
+
+def test_the_figures_in_words() -> None:
+    assert rows_words(GOOD) == (
+        "1,130 trained on · 60 held out for evaluation · 14 longer than sequence_len"
+    )
+    assert receipt_words(GOOD.receipt) == (
+        "93 steps: 3 × 31 an epoch, packed · warm-up 9 · 6 evaluations · 3 checkpoints, 2 kept"
+    )
+    bars = list(histogram_lines(GOOD.lengths))
+    assert [line.split()[0] for line in bars] == ["200", "300", "400", "500"]
+    assert bars[1].count("█") == 2 * bars[0].count("█") > 0
+
+
+def test_the_document() -> None:
+    told = document(GOOD)
+    assert told["tokens"]["learnt"] == 157_500
+    assert told["receipt"]["steps"] == 93
+    assert told["concerns"] == []
