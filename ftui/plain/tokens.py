@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Mapping
-from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
 from ftui.data.concerns import Concern, concerns
 from ftui.data.mask import END, LEARNT, READ, mask_lines
-from ftui.data.tokens import Lengths, Part, Receipt, Shown, Tokens, fate_words
+from ftui.data.summary import histogram_lines, lengths_words, receipt_words, rows_words
+from ftui.data.tokens import Part, Shown, Tokens, fate_words
 from ftui.plain import console
 from ftui.plan.plan import Plan
-from ftui.text import counted, printable, shorten
+from ftui.text import printable, shorten
 
-_BAR = 40
-"""Characters of the longest bar of the histogram."""
 _WIDEST = 160
 
 
@@ -77,42 +75,6 @@ def _part_lines(part: Part) -> Iterator[str]:
     for line in mask_lines(part.texts, part.labels, part.ends):
         text = printable(line.text)
         yield f"  {line.sign} {text if len(text) <= _WIDEST else text[: _WIDEST - 1] + '…'}"
-
-
-def histogram_lines(lengths: Lengths) -> Iterator[str]:
-    """Rows by their length in tokens, a bar for each bucket."""
-    buckets = list(dropwhile(lambda bucket: not bucket[1], lengths.histogram))
-    most = max((rows for _, rows in buckets), default=0)
-    for bound, rows in buckets:
-        bar = "█" * round(_BAR * rows / most) or ("▏" if rows else "")
-        yield f"{bound:>7,} {bar} {rows:,}".rstrip()
-
-
-def lengths_words(lengths: Lengths) -> str:
-    """`412,300 tokens · 38.2 % learnt · half of the rows within 310, 99 % within 1,430`."""
-    half, most = lengths.percentiles[50], lengths.percentiles[99]
-    return (
-        f"{lengths.total:,} tokens · {100 * lengths.share:.1f} % learnt · half of the rows within "
-        f"{half:,}, 99 % within {most:,}, the longest {lengths.longest:,}"
-    )
-
-
-def rows_words(tokens: Tokens) -> str:
-    """`1,130 trained on · 60 held out for evaluation · 14 longer than sequence_len`."""
-    return " · ".join(f"{n:,} {fate_words(fate)}" for fate, n in tokens.rows.fates.items() if n)
-
-
-def receipt_words(receipt: Receipt) -> str:
-    """`93 steps: 3 × 31 an epoch, packed · warm-up 9 · 6 evaluations · 3 checkpoints, 2 kept`."""
-    packed = ", packed" if receipt.packed else ""
-    left = receipt.checkpoints_kept
-    kept = f", {left} kept" if left < receipt.checkpoints else ""
-    return (
-        f"{counted(receipt.steps, 'step')}: {receipt.epochs:g} × {receipt.steps_per_epoch} "
-        f"an epoch{packed} · warm-up {receipt.warmup_steps} · "
-        f"{counted(receipt.evals, 'evaluation')} · "
-        f"{counted(receipt.checkpoints, 'checkpoint')}{kept}"
-    )
 
 
 def concern_words(concern: Concern) -> str:

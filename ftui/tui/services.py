@@ -5,7 +5,7 @@ Tests hand in a Services with some of the parts replaced.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from ftui.config.issue import Issue
+    from ftui.data.tokens import Tokens
     from ftui.plan.hardware import Gpu, Hardware
     from ftui.plan.plan import Plan
     from ftui.plan.step import World
@@ -87,6 +88,15 @@ def _validator() -> AbstractAsyncContextManager[ConfigChecker]:
     return Validator()
 
 
+async def _count(
+    config_text: str, gpus: Sequence[Gpu] | None, on_progress: Callable[[Mapping[str, Any]], None]
+) -> Tokens:
+    from ftui.runtimes.dataset_worker import DatasetWorker
+
+    async with DatasetWorker() as worker:
+        return await worker.look(config_text, Path.cwd(), gpus, show=0, on_progress=on_progress)
+
+
 def _edit(app: App[Any], path: Path) -> None:
     from ftui.tui.editor import edit
 
@@ -134,6 +144,11 @@ def _launch(plan: Plan, run: Run) -> None:
     get(plan.target).launch(run)
 
 
+Count = Callable[
+    [str, "Sequence[Gpu] | None", Callable[[Mapping[str, Any]], None]], Awaitable["Tokens"]
+]
+
+
 @dataclass(frozen=True)
 class Services:
     """The functions behind the screens. All but `validator` and `edit` may block for a while."""
@@ -148,6 +163,9 @@ class Services:
     """The config with everything written anew for which there is one way to write it."""
     validator: Callable[[], AbstractAsyncContextManager[ConfigChecker]] = _validator
     """axolotl's own opinion. Entering it raises RuntimeMissing when there is no axolotl."""
+    count: Count = _count
+    """What axolotl makes of the data of a config that is to run on these GPUs, with word of how far
+    it is. Raises DatasetError, RuntimeMissing, TimedOut; cancelled, it ends its process."""
     edit: Callable[[App[Any], Path], None] = _edit
     """The person's editor on a file; it may go on beside the app. Raises FtuiError."""
     save: Callable[[Plan, str], Plan] = _save

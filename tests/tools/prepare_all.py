@@ -3,7 +3,8 @@
 For every config on the command line it writes CONFIG.json beside it: {"rows": [{part: [ids,
 labels]}]}, or {"error": …} where axolotl stops. For SFT that is what `axolotl preprocess` saves in
 dataset_prepared_path; preference data becomes tokens when the trainer is made, so it is made.
-One process: importing axolotl takes longer than all of the work.
+One process: importing axolotl takes longer than all of the work. It is imported inside functions
+since the processes that save a dataset import this module again.
 """
 
 from __future__ import annotations
@@ -17,18 +18,16 @@ from typing import Any
 
 os.environ["AXOLOTL_IS_PREPROCESS"] = "1"  # as `axolotl preprocess` does
 
-from axolotl.cli.args import PreprocessCliArgs
-from axolotl.cli.config import load_cfg
-from axolotl.cli.preprocess import do_preprocess
-from axolotl.common.datasets import load_preference_datasets
-from axolotl.train import setup_model_and_trainer
-from datasets import load_from_disk  # type: ignore[import-not-found]
-
 Row = dict[str, list[list[int]]]
 
 
 def prepared(config: Path) -> list[Row]:
     """The rows of a config, through axolotl's own command."""
+    from axolotl.cli.args import PreprocessCliArgs
+    from axolotl.cli.config import load_cfg
+    from axolotl.cli.preprocess import do_preprocess
+    from datasets import load_from_disk  # type: ignore[import-not-found]
+
     cfg = load_cfg(str(config), is_preprocess=True)
     cfg.is_preprocess = True
     do_preprocess(cfg, PreprocessCliArgs(download=False))
@@ -40,6 +39,10 @@ def prepared(config: Path) -> list[Row]:
 
 def trainers(config: Path) -> Any:
     """The rows of the trainer that `axolotl train` makes."""
+    from axolotl.cli.config import load_cfg
+    from axolotl.common.datasets import load_preference_datasets
+    from axolotl.train import setup_model_and_trainer
+
     cfg = load_cfg(str(config))
     trainer = setup_model_and_trainer(cfg, load_preference_datasets(cfg=cfg))[0]
     return trainer.train_dataset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from ftui.config.issue import Issue
 from ftui.config.text import config_text
+from ftui.data.tokens import Tokens
 from ftui.paths import user_presets_dir
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.models import known_models
@@ -26,6 +27,7 @@ from ftui.runtimes.progress import Progress
 from ftui.targets.base import Problem
 from ftui.tui.app import FtuiApp, Opening
 from ftui.tui.services import Facts, Services
+from tests.fixtures.tokens import GOOD
 
 MACHINE = Hardware(cores=2, memory_gib=24.0)
 
@@ -115,6 +117,14 @@ def facts(plan: Plan) -> Facts:
     )
 
 
+async def count(
+    config: str, gpus: Sequence[Gpu] | None, on_progress: Callable[[Mapping[str, Any]], None]
+) -> Tokens:
+    """What axolotl makes of a good dataset."""
+    on_progress({"phase": "tokenizing", "done": 600, "total": 1204})
+    return GOOD
+
+
 @dataclass
 class Stage:
     """Services that note what they are asked to do."""
@@ -131,6 +141,7 @@ class Stage:
             survey=world,
             facts=facts,
             validator=quiet_validator,
+            count=count,
             edit=no_editor,
             missing=lambda: dict.fromkeys(self.missing, 2.5),
             install=self._install,

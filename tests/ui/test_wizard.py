@@ -292,5 +292,5 @@ async def test_a_path_can_be_typed_at_once_where_there_is_little_to_filter(tmp_p
         await go_to(pilot, "data")
         await pilot.press(*"/nope/we.jsonl", "enter")
         text = await shows(pilot, "✗")
-        assert "/nope/we.jsonl" in text
+        assert "✗ /nope/we.jsonl: there is no such file" in text
         assert "What should it learn from?" in text

@@ -9,61 +9,10 @@ import pytest
 
 from ftui.data.concerns import concerns
 from ftui.data.mask import mask_lines
-from ftui.data.tokens import (
-    Endings,
-    Label,
-    Lengths,
-    Part,
-    Receipt,
-    RowError,
-    Rows,
-    Shown,
-    Tokenizer,
-    Tokens,
-)
-from ftui.plain.tokens import document, histogram_lines, receipt_words, row_lines, rows_words
-
-PART = Part(
-    "text",
-    (1, 2, 3, 4, 5),
-    tuple(Label(label) for label in (-100, -100, 3, 4, -100)),
-    ("user\n", "hi<end>", "yo", "<end>", "\n"),
-    (1, 3),
-)
-GOOD = Tokens(
-    axolotl="0.19.0",
-    tokenizer=Tokenizer("Fast", 1000, "<s>", "<end>", "<pad>", 3, 4),
-    rows=Rows(1204, 1130, 60, {"train": 1130, "held_out": 60, "too_long": 14}),
-    lengths=Lengths(
-        total=412_300,
-        supervised=157_500,
-        longest=2210,
-        percentiles={50: 310, 90: 700, 95: 900, 99: 1430},
-        histogram=((100, 0), (200, 400), (300, 800), (400, 0), (500, 4)),
-        over_length=0,
-        fitting_length=1472,
-    ),
-    endings=Endings(1130, 1130),
-    dropped=(),
-    shown=(Shown(0, 0, "train", (PART,)),),
-    receipt=Receipt(
-        packed=True,
-        micro_batch_size=2,
-        gradient_accumulation_steps=4,
-        world=1,
-        batches_per_epoch=124,
-        steps_per_epoch=31,
-        steps=93,
-        steps_range=(93, 93),
-        epochs=3.0,
-        warmup_steps=9,
-        evals=6,
-        checkpoints=3,
-        checkpoints_kept=2,
-    ),
-    errors=(),
-    log=(),
-)
+from ftui.data.summary import histogram_lines, receipt_words, rows_words
+from ftui.data.tokens import RowError, Rows, Shown, Tokens
+from ftui.plain.tokens import document, row_lines
+from tests.fixtures.tokens import GOOD, PART
 
 
 def with_(**changes: Any) -> Tokens:

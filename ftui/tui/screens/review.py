@@ -25,6 +25,7 @@ from ftui.tui.opinion import Opinion
 from ftui.tui.widgets.config_view import ConfigView
 from ftui.tui.widgets.launch_facts import LaunchFacts
 from ftui.tui.widgets.lines import Notice, TopLine
+from ftui.tui.widgets.receipt import ReceiptNote
 from ftui.tui.widgets.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -135,6 +136,18 @@ class ReviewScreen(Screen[None]):
         self._show_config()
         if self._launch_when_checked:
             self._launch()
+        elif not await self._opinion.errors(text):
+            self._count(text)
+
+    @work(exclusive=True, group="count")
+    async def _count(self, text: str) -> None:
+        """Let axolotl count what the training will be."""
+        note = self.query_one(ReceiptNote)
+        note.clear()
+        try:
+            note.show(await self.app.services.count(text, self._opinion.gpus, note.progress))
+        except FtuiError as error:
+            note.fail(error)
 
     @work(exclusive=True, group="check")
     async def _recheck(self) -> None:
@@ -166,6 +179,8 @@ class ReviewScreen(Screen[None]):
         """Show what was saved in the editor, if anything was."""
         if self._editing is not None and not self._busy and self._editing.look():
             self._opinion.begin()
+            self.workers.cancel_group(self, "count")
+            self.query_one(ReceiptNote).clear()
             self._recheck()
 
     def action_mend(self) -> None:
@@ -224,6 +239,7 @@ class ReviewScreen(Screen[None]):
 
     def _launch(self) -> None:
         if not self._busy:
+            self.workers.cancel_group(self, "count")
             self._launch_when_checked = False
             self._begin("launching")
             self._launch_now()
@@ -250,6 +266,9 @@ class ReviewScreen(Screen[None]):
             )
 
     def _refuse_what_cannot_run(self) -> None:
+        blocks = self.query_one(ReceiptNote).blocks
+        if blocks:
+            raise ConfigError("not launched: the run would be for nothing", why=blocks)
         if self._problems:
             raise TargetUnavailable(
                 f"not launched: it {self._problems[0].what}",

@@ -32,7 +32,13 @@ class Line(Input):
     def __init__(
         self, *, id: str, placeholder: str = "", suggester: Suggester | None = None
     ) -> None:
-        super().__init__(id=id, placeholder=placeholder, suggester=suggester, compact=True)
+        super().__init__(
+            id=id,
+            placeholder=placeholder,
+            suggester=suggester,
+            select_on_focus=False,  # the / that begins a path must not be typed over
+            compact=True,
+        )
 
 
 class PathSuggester(Suggester):

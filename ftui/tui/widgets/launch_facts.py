@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from ftui.text import printable
 from ftui.tui import theme
+from ftui.tui.widgets.receipt import ReceiptNote
 
 if TYPE_CHECKING:
     from ftui.targets.base import Problem
@@ -26,17 +27,19 @@ class LaunchFacts(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         """Empty until the facts are known."""
+        yield Static("", id="blockers", markup=False)
+        yield ReceiptNote(id="receipt")
         yield Static("", id="facts-text", markup=False)
 
     def fill(self, facts: Facts) -> None:
         """Show the facts; what stands in the way comes first."""
         command = shlex.join(facts.command)
+        blockers = self.query_one("#blockers", Static)
+        blockers.display = bool(facts.problems)
         if facts.problems:
-            blockers = "\n".join(map(_blocker, facts.problems))
-            parts = [
-                _section("It cannot run here", blockers, "$error"),
-                _section("The command, in the run's own folder", command),
-            ]
+            told = "\n".join(map(_blocker, facts.problems))
+            blockers.update(_section("It cannot run here", told, "$error"))
+            parts = [_section("The command, in the run's own folder", command)]
         else:
             parts = [
                 _section("Enter launches this on", f"{facts.place} · {facts.hardware.words}"),
