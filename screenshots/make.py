@@ -97,6 +97,7 @@ async def _review(pilot: Pilot[Any]) -> None:
     await _until(pilot, "Where should it run?")
     await pilot.press("enter")
     await _until(pilot, "axolotl agrees")
+    await _until(pilot, "warm-up")
 
 
 async def _monitor(pilot: Pilot[Any]) -> None:
