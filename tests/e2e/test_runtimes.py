@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -147,17 +145,16 @@ async def test_no_worker_outlives_a_killed_ftui() -> None:
         "import asyncio\n"
         "from ftui.runtimes.validator import Validator\n"
         "async def main():\n"
-        "    async with Validator() as v:\n"
-        "        print(v._process.pid, flush=True)\n"
+        "    async with Validator():\n"
+        "        print('started', flush=True)\n"
         "        await asyncio.sleep(600)\n"
         "asyncio.run(main())\n"
     )
-    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert owner.stdout is not None
-    worker = psutil.Process(int(owner.stdout.readline()))
-    os.kill(owner.pid, signal.SIGKILL)
-    owner.wait()
-    owner.stdout.close()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "started\n"
+        [worker] = psutil.Process(owner.pid).children()
+        owner.kill()
     await asyncio.to_thread(_wait_until_gone, worker)
 
 
