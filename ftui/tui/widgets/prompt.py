@@ -64,7 +64,13 @@ class Prompt(TextArea):
         self._recalled = 0
 
     def action_submit(self) -> None:
-        """Send the text."""
+        """Send the text, once the keys that were pressed before enter are in it.
+
+        A priority binding overtakes keys that still wait in this widget's queue.
+        """
+        self.call_later(self._submit)
+
+    def _submit(self) -> None:
         self.post_message(self.Submitted(self, self.text))
 
     def action_newline(self) -> None:
