@@ -14,8 +14,9 @@ from ftui.runs.model import ProcessId
 if TYPE_CHECKING:
     import psutil
 
-_SAME_START_SECONDS = 0.05
-"""Two readings of one start time differ by less than this."""
+_SAME_START_SECONDS = 0.005
+"""Two readings of one start time differ by less than this: half a tick of Linux's clock. A process
+can start, end and leave its number to another one within 0.05 s."""
 
 
 def identify(pid: int) -> ProcessId | None:
