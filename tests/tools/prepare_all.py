@@ -3,20 +3,18 @@
 For every config on the command line it writes CONFIG.json beside it: {"rows": [{part: [ids,
 labels]}]}, or {"error": …} where axolotl stops. For SFT that is what `axolotl preprocess` saves in
 dataset_prepared_path; preference data becomes tokens when the trainer is made, so it is made.
-One process, which also saves the datasets itself: to import axolotl takes longer than all of the
-work, and the pools that axolotl starts for three rows take seconds each.
+One process: to import axolotl takes longer than all of the work.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
-
-os.environ["AXOLOTL_IS_PREPROCESS"] = "1"  # as `axolotl preprocess` does
 
 Row = dict[str, list[list[int]]]
 
@@ -80,19 +78,36 @@ def unlearnt(ids: list[int]) -> list[int]:
 PAIR = ("chosen", "rejected")
 
 
-def without_pools() -> None:
-    """Let datasets be saved by this process. What is saved is the same."""
-    from datasets import Dataset
+def without_waits() -> None:
+    """Spare what takes seconds a config and changes nothing.
+
+    Datasets are saved by this process, the tokenizer is not pickled to name a cache, and garbage is
+    not looked for in all that was imported.
+    """
+    import axolotl.train  # noqa: F401
+    from datasets import Dataset, arrow_dataset, fingerprint
 
     save = Dataset.save_to_disk
     Dataset.save_to_disk = lambda self, path, **words: save(
         self, path, **words | {"num_proc": None}
     )
+    for module in (arrow_dataset, fingerprint):
+        module.update_fingerprint = lambda *_, **__: fingerprint.generate_random_fingerprint()
+    gc.freeze()
+
+
+def give_weights(folder: Path) -> None:
+    """Make a model of a folder with a config alone."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder)).save_pretrained(folder)
 
 
 def main() -> None:
-    """Prepare every config."""
-    without_pools()
+    """Prepare every config; their model is in `tiny`, without weights."""
+    os.environ["AXOLOTL_IS_PREPROCESS"] = "1"  # as `axolotl preprocess` does
+    without_waits()
+    give_weights(Path("tiny"))
     for name in sys.argv[1:]:
         config = Path(name)
         try:
@@ -101,6 +116,7 @@ def main() -> None:
             traceback.print_exc()
             told = {"error": f"{type(error).__name__}: {error}"}
         config.with_suffix(".json").write_text(json.dumps(told), encoding="utf-8")
+    gc.unfreeze()
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ WARNINGS = Warnings()
 
 def look(request: Request, tell: Tell) -> Answer:
     """The answer to a request; what hinders it is an answer too."""
-    with separate(request["folder"]) as scratch:
+    with separate() as scratch:
         ledger = Ledger()
         try:
             return counted(request, ledger, Progress(tell), scratch)
@@ -82,15 +82,15 @@ def failure(error: Exception, ledger: Ledger) -> Answer:
 
 
 @contextlib.contextmanager
-def separate(folder: str) -> Iterator[Path]:
+def separate() -> Iterator[Path]:
     """A scratch folder for one request, and no trace of the request before it."""
     validator.forget()
+    WARNINGS.texts.clear()
     environment, here = dict(os.environ), Path.cwd()
     with tempfile.TemporaryDirectory() as scratch, disable_datasets_caching():
         os.environ["TMPDIR"] = scratch
         datasets.config.HF_DATASETS_CACHE = Path(scratch) / "cache"
         try:
-            os.chdir(folder)
             yield Path(scratch)
         finally:
             os.chdir(here)
@@ -102,8 +102,10 @@ def separate(folder: str) -> Iterator[Path]:
 def counted(request: Request, ledger: Ledger, progress: Progress, scratch: Path) -> Answer:
     """Everything there is to tell about the data of a config."""
     progress.phase("tokenizer")
+    ledger.at("config", request["folder"])
+    os.chdir(request["folder"])
     config = prepared(request, ledger, scratch)
-    WARNINGS.texts.clear()  # its own check tells what it thinks of the config
+    WARNINGS.texts.clear()  # what axolotl thinks of the config is told by the check of configs
     tokenizer = load_tokenizer(config)
     ends = end_tokens(config, tokenizer)
     ledger.at("dataset")
@@ -119,8 +121,9 @@ def counted(request: Request, ledger: Ledger, progress: Progress, scratch: Path)
 
 def prepared(request: Request, ledger: Ledger, scratch: Path) -> Any:
     """The config as axolotl's `load_cfg` makes it, without the folders and logs it writes."""
-    ledger.at("config")
     given = yaml.safe_load(request["config"])
+    if not isinstance(given, dict):
+        raise Unusable("config", "a config is a mapping: keys with values")
     if given.get("plugins"):
         given["plugins"] = [one for one in given["plugins"] if one not in request["ignore"]]
     config = DictDefault(given)

@@ -83,6 +83,7 @@ class Ledger:
         """The number of the first of `test_datasets`."""
         self._given: list[Array] = []
         self._origins: list[Array] = []
+        self._joined: Array | None = None
         self._lost: list[tuple[Array, str]] = []
         self._count = 0
 
@@ -99,6 +100,7 @@ class Ledger:
         ids = np.arange(len(raw), dtype=np.int64) + self._count
         self._count += len(raw)
         self._origins.append(raw)
+        self._joined = None
         return ids
 
     def lose(self, ids: Array, fate: str) -> None:
@@ -112,7 +114,9 @@ class Ledger:
     @property
     def origins(self) -> Array:
         """The marks by ID."""
-        return np.concatenate(self._origins) if self._origins else np.empty(0, dtype=np.int64)
+        if self._joined is None:
+            self._joined = np.concatenate([np.empty(0, dtype=np.int64), *self._origins])
+        return self._joined
 
     @property
     def given(self) -> Array:

@@ -23,8 +23,8 @@ from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
 SEED = 0
 """axolotl counts packed steps in an order that nobody seeded; ours is always the same."""
-_TRIES = 2
-"""So many other orders show how far the count may be off."""
+_FEW_ROWS, _TRIES, _TRIES_OF_MANY = 5_000, 8, 2
+"""So many other orders show how far the count may be off; few of many rows, which differ less."""
 Settings = dict[str, Any]
 
 
@@ -41,9 +41,39 @@ def receipt(config: Any, tokenizer: Any, meta: Any, rows: Any, world: int) -> di
     """The receipt of a config whose training gets these rows, on so many processes."""
     made = told_to_trainer(config, tokenizer, meta)
     batches = batches_per_epoch(config, rows, world)
-    waits = config.gradient_accumulation_steps
-    per_epoch = max(math.ceil(batches / waits), 1)
+    per_epoch = max(math.ceil(batches / config.gradient_accumulation_steps), 1)
     steps = int(config.max_steps or meta.total_num_steps or 0) if len(rows) else 0
+    walk, intervals = walked(config, made, steps, batches, per_epoch)
+    warmup = made["warmup_steps"]
+    return {
+        "packed": bool(config.sample_packing),
+        "micro_batch_size": config.micro_batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "world": world,
+        "batches_per_epoch": batches,
+        "steps_per_epoch": per_epoch,
+        "steps": walk.steps,
+        "steps_range": steps_range(config, meta.train_dataset, walk.steps),
+        "epochs": epochs(walk.steps, per_epoch, batches, config.gradient_accumulation_steps),
+        "warmup_steps": int(warmup) if warmup >= 1 else math.ceil(steps * warmup),
+        "evals": len(walk.evals),
+        "checkpoints": len(walk.saves),
+        "checkpoints_kept": min(len(walk.saves), made["save_total_limit"]),
+        "packing_efficiency": config.sample_packing_eff_est if config.sample_packing else None,
+        **intervals,
+    }
+
+
+def epochs(steps: int, per_epoch: int, batches: int, waits: int) -> float:
+    """The epochs that so many steps are; the last step of an epoch may have fewer batches."""
+    whole, more = divmod(steps, per_epoch)
+    return round(whole + (more * waits / batches if more else 0), 3)
+
+
+def walked(
+    config: Any, made: Settings, steps: int, batches: int, per_epoch: int
+) -> tuple[Walk, Settings]:
+    """The walk through a training, and the steps from one evaluation or checkpoint to the next."""
     state, args = TrainerState(), arguments(made, bool(config.rl))
     state.compute_steps(args, steps)
     state.max_steps = steps
@@ -54,28 +84,12 @@ def receipt(config: Any, tokenizer: Any, meta: Any, rows: Any, world: int) -> di
         walk.saves = [0]
     if config.save_first_step and walk.steps and 1 not in walk.saves:
         walk.saves.insert(0, 1)
-    warmup = made["warmup_steps"]
-    answer = {
-        "packed": bool(config.sample_packing),
-        "micro_batch_size": config.micro_batch_size,
-        "gradient_accumulation_steps": waits,
-        "world": world,
-        "batches_per_epoch": batches,
-        "steps_per_epoch": per_epoch,
-        "steps": walk.steps,
-        "steps_range": steps_range(config, meta.train_dataset, walk.steps),
-        "epochs": round(walk.steps / per_epoch, 2),
-        "warmup_steps": int(warmup) if warmup >= 1 else math.ceil(steps * warmup),
-        "evals": len(walk.evals),
-        "checkpoints": len(walk.saves),
-        "checkpoints_kept": min(len(walk.saves), made["save_total_limit"]),
-        "packing_efficiency": config.sample_packing_eff_est if config.sample_packing else None,
-    }
+    intervals = {}
     if args.eval_strategy == IntervalStrategy.STEPS:
-        answer["eval_steps"] = state.eval_steps
+        intervals["eval_steps"] = state.eval_steps
     if args.save_strategy == SaveStrategy.STEPS:
-        answer["save_steps"] = state.save_steps
-    return answer
+        intervals["save_steps"] = state.save_steps
+    return walk, intervals
 
 
 def told_to_trainer(config: Any, tokenizer: Any, meta: Any) -> Settings:
@@ -166,7 +180,8 @@ def steps_range(config: Any, rows: Any, steps: int) -> list[int]:
         return [steps, steps]
     counted = {steps}
     told = config.sample_packing_eff_est
-    for seed in range(SEED + 1, SEED + 1 + _TRIES):
+    tries = _TRIES if len(rows) <= _FEW_ROWS else _TRIES_OF_MANY
+    for seed in range(SEED + 1, SEED + 1 + tries):
         torch.manual_seed(seed)
         config.sample_packing_eff_est = config.ftui_asked_efficiency
         counted.add(int(calculate_total_num_steps(config, rows, update=False)))

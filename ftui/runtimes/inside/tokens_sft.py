@@ -190,7 +190,7 @@ class Rows:
             raw = column(dataset, MARK)
             dataset = dataset.remove_columns(MARK)
         elif len(raw) != len(dataset):
-            raw = marks(int(raw[0]) >> 40, len(dataset))
+            raw = marks(place(raw[0])["dataset"], len(dataset))
             self.ledger.give(raw)
         dataset = dataset.add_column(ID, self.ledger.number(raw))
         self._progress.phase(COUNTING, len(dataset))
