@@ -1,8 +1,8 @@
 """From a plan to the axolotl config that will run: the preset's settings, resolved.
 
 What this adds to the settings is only what a person would otherwise have to add by hand: absolute
-paths, the run folder's own output paths, ftui's events plugin, and on a CPU what axolotl needs
-there. On a GPU nothing is changed.
+paths, the run folder's own output paths, a seed, ftui's events plugin, and on a CPU what axolotl
+needs there. On a GPU nothing is changed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ EVENTS_PLUGIN = "ftui_events.FtuiEvents"
 
 OUTPUT = "./out"
 """Where the result goes: into the run folder."""
+
+SEED = 42
+"""Without a seed, axolotl shuffles and splits the rows by chance: no receipt could be kept, no run
+repeated. transformers' own seed is 42, too."""
 
 _CPU_SETTINGS: dict[str, Any] = {
     # axolotl turns these on by itself for LoRA; then: "Torch not compiled with CUDA enabled".
@@ -44,6 +48,8 @@ def build(plan: Plan) -> dict[str, Any]:
     _resolve_paths(config, plan.preset.path.parent)
     config["output_dir"] = OUTPUT
     config["dataset_prepared_path"] = "./prepared"
+    if config.get("seed") is None:
+        config["seed"] = SEED
     config["plugins"] = [*_other_plugins(config), EVENTS_PLUGIN]
     if not plan.gpus:
         _fit_to_cpu(config)

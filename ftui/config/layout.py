@@ -66,7 +66,7 @@ SECTIONS: tuple[tuple[str, Mapping[str, str]], ...] = (
             "warmup_ratio": "share of the steps in which it rises first",
             "weight_decay": "pulls weights towards zero",
             "max_grad_norm": "longer gradients are cut to this length",
-            "seed": "the same seed, the same order of rows",
+            "seed": "the same seed, the same rows in the same order",
         },
     ),
     (

@@ -50,7 +50,13 @@ def test_for_gpus_nothing_else_is_changed_whatever_this_machine_has() -> None:
     """`--dry-run` on a laptop writes the files for the machine that will train."""
     config = build(plan(GPU_SETTINGS, gpus=1))
     assert {key: config[key] for key in GPU_SETTINGS} == GPU_SETTINGS
-    assert set(config) - set(GPU_SETTINGS) == {"output_dir", "dataset_prepared_path", "plugins"}
+    added = {"output_dir", "dataset_prepared_path", "plugins", "seed"}
+    assert set(config) - set(GPU_SETTINGS) == added
+
+
+def test_a_run_can_be_repeated() -> None:
+    assert build(plan({"base_model": "m"}))["seed"] == 42
+    assert build(plan({"base_model": "m", "seed": 0}))["seed"] == 0
 
 
 def test_on_a_cpu_what_cannot_work_is_replaced() -> None:

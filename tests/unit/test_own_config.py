@@ -104,10 +104,10 @@ def test_an_edit_by_hand_is_saved_with_its_remark_and_without_the_runs_settings(
 ) -> None:
     plan = opened(file)
     edited = config_text(plan).replace("lora_alpha: 32", "lora_alpha: 64  # twice")
-    edited = edited.replace("adapter: lora\n", "# one adapter for all\nadapter: lora\nseed: 7\n")
+    edited = edited.replace("adapter: lora\n", "# one adapter for all\nadapter: lora\nweight_decay: 7\n")
     save(plan, edited, CONFIG)
     expected = CONFIG.replace("lora_alpha: 32", "lora_alpha: 64  # twice")
-    before = "# one adapter for all\nadapter: lora\nseed: 7\n"
+    before = "# one adapter for all\nadapter: lora\nweight_decay: 7\n"
     expected = expected.replace("adapter: lora\n", before)
     assert file.read_text() == expected
 
@@ -159,7 +159,7 @@ def test_text_that_is_no_config_is_not_saved(file: Path, draft: str) -> None:
         ("train_on_inputs: true\n", "train_on_inputs: true\n", "train_on_inputs: 1\n"),
         ("save_steps: 2\n", "save_steps: 2\n", "save_steps: 2.0\n"),
         ("save_steps: .nan\n", "", ""),
-        ("", "adapter: lora\n", "seed:\nadapter: lora\n"),
+        ("", "adapter: lora\n", "weight_decay:\nadapter: lora\n"),
     ],
 )
 def test_an_edit_that_python_calls_equal_is_saved_too(
