@@ -15,6 +15,7 @@ from ftui.text import printable
 
 if TYPE_CHECKING:
     from ftui.plan.plan import Plan
+    from ftui.runs.model import Run
     from ftui.tui.app import Glyphs
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -172,14 +173,7 @@ def watch(flags: dict[str, Any], run: str) -> int:
     """Watch a run, live or afterwards. Any number of viewers may."""
     from ftui.runs.store import find
 
-    found = find(run)
-    if _has_screen() and not flags["plain"]:
-        from ftui.tui.app import Watch, run_app
-
-        return run_app(Watch(found), glyphs=flags["glyphs"])
-    from ftui.plain import follow
-
-    return follow.until_ended(found)
+    return _watch(find(run), flags)
 
 
 @cli.command()
@@ -196,11 +190,24 @@ def logs(run: str, follow: bool) -> int:
 @cli.command()
 @click.argument("run", default="latest")
 def stop(run: str) -> None:
-    """Stop a run cleanly: its weights are saved. A second stop is immediate."""
+    """Stop a run cleanly: a checkpoint and its weights are saved. A second stop is immediate."""
     from ftui.plain import follow
     from ftui.runs.store import find
 
     follow.stop(find(run))
+
+
+@cli.command()
+@click.argument("run", default="latest")
+@click.pass_obj
+def resume(flags: dict[str, Any], run: str) -> int:
+    """Go on with a run from its last whole checkpoint, and watch it."""
+    from ftui.plain import follow
+    from ftui.runs.store import find
+
+    found = find(run)
+    follow.resume(found)
+    return _watch(found, flags)
 
 
 @cli.command()
@@ -255,6 +262,17 @@ def doctor(as_json: bool) -> int:
     from ftui.plain import environments
 
     return environments.doctor(as_json=as_json)
+
+
+def _watch(run: Run, flags: dict[str, Any]) -> int:
+    """The run on a screen where there is one, else in plain lines until it ends."""
+    if _has_screen() and not flags["plain"]:
+        from ftui.tui.app import Watch, run_app
+
+        return run_app(Watch(run), glyphs=flags["glyphs"])
+    from ftui.plain import follow
+
+    return follow.until_ended(run)
 
 
 def _has_terminal() -> bool:

@@ -3,6 +3,9 @@
 An axolotl plugin: `plugins: [ftui_events.FtuiEvents]` in the config and this file's folder on
 PYTHONPATH. It needs nothing of ftui. The file is $FTUI_EVENTS, or events.jsonl in the working
 directory; it is only ever appended to. Training never fails because of it.
+
+When a file named `stop` comes to lie beside it, the training saves a checkpoint after the step at
+hand, and then its weights, and ends: `touch stop`.
 """
 
 from __future__ import annotations
@@ -29,11 +32,13 @@ class FtuiEvents(BasePlugin):  # type: ignore[misc]  # axolotl has no types
 
     def __init__(self) -> None:
         super().__init__()
-        self._events = Writer(os.environ.get("FTUI_EVENTS") or "events.jsonl")
+        path = os.environ.get("FTUI_EVENTS") or "events.jsonl"
+        self._events = Writer(path)
+        self._stop = os.path.join(os.path.dirname(path), "stop")  # noqa: PTH118, PTH120
 
     def add_callbacks_pre_trainer(self, cfg: Any, model: Any) -> list[Any]:
         """Called once, before the trainer is made."""
-        return [EventCallback(self._events)]
+        return [EventCallback(self._events), StopCallback(self._stop)]
 
     def post_train_unload(self, cfg: Any) -> None:
         """Called when the final weights are saved."""
@@ -101,6 +106,37 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers may 
                 epoch=_plain(state.epoch),
                 values={name: _plain(value) for name, value in values.items()},
             )
+
+
+class StopCallback(TrainerCallback):  # type: ignore[misc]  # transformers may have no types
+    """Ends the training when a file is there, with a checkpoint that it can be resumed from.
+
+    A signal could not: the launcher of several processes gives each a session of its own, and
+    axolotl saves only the weights then. All processes must do it at the same step, so the first
+    one looks and tells the others, as axolotl's own dynamic_checkpoint does.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """An optimizer step is done."""
+        asked = state.is_world_process_zero and os.path.exists(self._path)  # noqa: PTH110
+        if _told_by_the_first(asked, args):
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+
+def _told_by_the_first(asked: bool, args: Any) -> bool:
+    """What the first process says, in every process."""
+    if args.world_size <= 1:
+        return asked
+    import torch
+
+    said = torch.tensor(int(asked), device=args.device)
+    torch.distributed.broadcast(said, src=0)
+    return bool(said.item())
 
 
 class Writer:

@@ -10,9 +10,11 @@ from ftui.plain import console
 from ftui.runs.events import Event, History
 from ftui.runs.failure import failure_words
 from ftui.runs.model import Run, RunState
+from ftui.runs.stop import Answer
 from ftui.runs.store import read_record, state
 from ftui.runs.tail import EventFollower, LogFollower
 from ftui.targets import get
+from ftui.targets.resume import resume as resume_run
 from ftui.text import duration
 
 POLL_SECONDS = 0.25
@@ -41,7 +43,8 @@ def ending(run: Run, end: RunState, history: History) -> str:
     if end is RunState.CREATED:
         return f"{head}  nothing runs yet: sh {run.script_file}"
     if end is RunState.STOPPED:
-        return f"{head}  at step {history.step} of {history.max_steps}"
+        again = f"\n  → go on with it: ftui resume {run.name}" if history.step else ""
+        return f"{head}  at step {history.step} of {history.max_steps}{again}"
     return f"{head}\n  {failure_words(run)}\n  → the whole log: {run.log_file}"
 
 
@@ -56,7 +59,8 @@ class Printer:
         """Print a line if this event deserves one."""
         match event.kind:
             case "train_begin":
-                console.line(f"● training  {event.max_steps} steps")
+                begun = f"from step {event.step} of " if event.step else ""
+                console.line(f"● training  {begun}{event.max_steps} steps")
             case "log" if "loss" in event.values and event.step >= self._next_step:
                 self._next_step = event.step + max(event.max_steps // LINES_A_RUN, 1)
                 console.line(self._loss_line(event))
@@ -109,14 +113,20 @@ def print_log(run: Run, *, follow: bool) -> int:
 
 
 def stop(run: Run) -> None:
-    """Ask for a clean end and say what that means."""
-
-    before = state(run)
-    if before.ended or before is RunState.CREATED:
-        console.say(f"{before.glyph} {run.name} is {before}: there is nothing to stop")
+    """Ask for a clean end and say what that means. Raises OSError."""
+    answer = get(read_record(run).target).stop(run)
+    if answer is Answer.NOT_RUNNING:
+        standing = state(run)
+        console.say(f"{standing.glyph} {run.name} is {standing}: there is nothing to stop")
         return
-    get(read_record(run).target).stop(run)
-    if before is RunState.STOPPING:
-        console.say(f"▲ {run.name} was ended at once")
-    else:
-        console.say(f"● stopping {run.name}: its weights are being saved. Again: at once, unsaved.")
+    glyph = "▲" if answer is Answer.ENDED else "●"
+    more = "" if answer is Answer.ENDED else ". Again: at once, unsaved"
+    console.say(f"{glyph} {run.name}: {answer.value}{more}")
+
+
+def resume(run: Run) -> None:
+    """Go on from the last whole checkpoint, and say which that is and which were passed over."""
+    found = resume_run(run)
+    for torn in found.passed_over:
+        console.say(f"▲ {torn.path.name} is passed over: {torn.problem}")
+    console.say(f"● {run.name} {found.words}")

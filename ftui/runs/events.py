@@ -4,7 +4,9 @@ Written by ftui/axolotl_plugin (inside axolotl) and by the supervisor; read by e
 `{"v": 1, "ts": 1795339679.1, "event": "log", "step": 12, "max_steps": 375, "epoch": 0.1,
   "values": {"loss": 0.41, "grad_norm": 0.6, "learning_rate": 0.002}}`
 
-Of ftui: launched (pid) · stop_requested · exit (code; negative = signal; why, if it never began).
+Of ftui: launched (pid) · stop_requested · exit (code; negative = signal; why, if
+it never began; what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss, memory,
+log_size).
 Of axolotl: train_begin · step · log · eval · save (path) · train_end · saved (the final weights).
 JSON has no word for a float that is not finite: it is written "nan", "inf" or "-inf" and read back
 as that float, so that an exploding grad norm is seen.

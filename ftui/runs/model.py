@@ -48,11 +48,13 @@ _GLYPHS: Mapping[RunState, str] = {
 class ProcessId:
     """A process that cannot be mistaken: a recycled pid has another start time.
 
-    `started` is in seconds: since boot on Linux, since the epoch elsewhere (process.py).
+    `started` is in seconds: since boot on Linux, since the epoch elsewhere (process.py). `boot`
+    tells one start of the machine from another, where the system has a name for it.
     """
 
     pid: int
     started: float
+    boot: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,21 @@ class Run:
     def log_file(self) -> Path:
         """train.log: everything the trainer printed."""
         return self.folder / "train.log"
+
+    @property
+    def stop_file(self) -> Path:
+        """stop: is there once somebody asked the run to stop; ftui_events.py looks for it."""
+        return self.folder / "stop"
+
+    @property
+    def lock_file(self) -> Path:
+        """lock: held by the supervisor and the trainer, so that nobody launches a run twice."""
+        return self.folder / "lock"
+
+    @property
+    def prepared_dir(self) -> Path:
+        """prepared/: axolotl's dataset_prepared_path, the tokenized rows."""
+        return self.folder / "prepared"
 
     @property
     def output_dir(self) -> Path:

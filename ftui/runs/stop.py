@@ -2,35 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import time
+from enum import Enum
 
 from ftui.runs import events, process
-from ftui.runs.events import History
+from ftui.runs.members import members
 from ftui.runs.model import Run
-from ftui.runs.store import read_record
-from ftui.runs.tail import EventFollower
+from ftui.runs.tail import read_history
 
 _GRACE_SECONDS = 5.0
+_AT_ONCE_SECONDS = 2.0
+"""Two people who ask within this time ask for the same thing; later, the second means it."""
+_ROUNDS = 3
+"""A process that is being ended may have started another one meanwhile."""
 
 
-def stop(run: Run) -> None:
-    """Ask the trainer to save its weights and end; asked again, end it at once.
+class Answer(Enum):
+    """What became of a request to stop."""
 
-    The first call returns at once (the trainer then takes 2 to 3 s), a later one when nothing of
-    the trainer is left, after at most 10 s. Does nothing when it has ended already. Needs no
-    supervisor. Raises OSError when the request cannot be written down.
+    ASKED = "it saves a checkpoint and its weights, then ends"
+    ALREADY = "it was asked a moment ago: it saves a checkpoint and its weights, then ends"
+    ENDED = "ended at once; what it had not saved is lost"
+    NOT_RUNNING = "it is not running"
+
+
+def stop(run: Run) -> Answer:
+    """Ask the trainer to save a resumable checkpoint and end; asked again, end it at once.
+
+    The first call returns at once: the trainer looks for the request after each step. One that
+    still loads has nothing to save and is interrupted. A later call returns when nothing of the
+    trainer is left, after at most 15 s. Needs no supervisor. Raises OSError when the request
+    cannot be written down; the trainer is then interrupted, and saves its weights alone.
     """
-    trainer = read_record(run).trainer
-    if trainer is None or not process.alive(trainer):
-        return
-    history = History()
-    history.extend(EventFollower(run).poll())
-    if not history.stop_requested:
-        try:
-            events.append(run.events_file, "stop_requested")
-        finally:  # a full disk must not keep anyone from stopping
-            process.signal_group(trainer.pid, signal.SIGINT)
-        return
-    members = process.group(trainer.pid)
-    process.signal_group(trainer.pid, signal.SIGTERM)
-    process.kill_after(members, _GRACE_SECONDS)
+    if not members(run):
+        return Answer.NOT_RUNNING
+    try:
+        os.close(os.open(run.stop_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return _again(run)
+    except OSError:  # a full disk must not keep anyone from stopping
+        process.send(members(run), signal.SIGINT)
+        raise
+    try:
+        events.append(run.events_file, "stop_requested")
+    finally:
+        if not read_history(run).training:
+            process.send(members(run), signal.SIGINT)
+    return Answer.ASKED
+
+
+def _again(run: Run) -> Answer:
+    """The second request: the first one's other half, or impatience."""
+    with contextlib.suppress(FileNotFoundError):
+        if 0 <= time.time() - run.stop_file.stat().st_mtime < _AT_ONCE_SECONDS:
+            return Answer.ALREADY
+    return Answer.ENDED if end(run) else Answer.NOT_RUNNING
+
+
+def end(run: Run) -> bool:
+    """End every process of the trainer, whatever it does; whether there was any."""
+    found = False
+    for _ in range(_ROUNDS):
+        left = members(run)
+        if not left:
+            break
+        found = True
+        process.send(left, signal.SIGTERM)
+        process.kill_after(left, _GRACE_SECONDS)
+    return found

@@ -15,6 +15,7 @@ from ftui.errors import RunNotFound
 from ftui.runs import process
 from ftui.runs.events import History
 from ftui.runs.failure import failure_words as failure_words
+from ftui.runs.members import Living, members
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.tail import read_history
 from ftui.runs.words import WORDS, shuffled
@@ -105,31 +106,39 @@ def has_weights(run: Run) -> bool:
     return any((run.output_dir / name).is_file() for name in WEIGHTS)
 
 
-def state(run: Run, history: History | None = None) -> RunState:
+def state(run: Run, history: History | None = None, found: Living | None = None) -> RunState:
     """Where the run stands, by what its files say and whether its processes are alive.
 
     `history` spares reading all events again. It may be a moment old: an end that it has not seen
-    yet is looked up.
+    yet is looked up. `found` spares looking at all processes for each of many runs.
     """
     record = read_record(run)
     history = history or read_history(run)
     if history.exit_code is None:
-        # The supervisor still has the end to write down when the trainer is gone.
-        if any(one and process.alive(one) for one in (record.trainer, record.supervisor)):
-            return _running(history)
+        # The supervisor still has the end to write down when the trainer is gone; and workers go
+        # on training when both are.
+        known = (record.trainer, record.supervisor)
+        if any(one and process.alive(one) for one in known) or members(run, found):
+            return _running(run, history)
         history = read_history(run)
+    asked = _asked_to_stop(run, history)
     finished = history.saved or (history.train_ended and history.exit_code == 0)
-    if finished and has_weights(run):
+    if finished and has_weights(run) and not (asked and history.step < history.max_steps):
         return RunState.DONE
-    if history.stop_requested:
+    if asked:
         return RunState.STOPPED
     if history.exit_code is not None:
         return RunState.STOPPED if history.exit_code == 0 and has_weights(run) else RunState.FAILED
     return RunState.CREATED if record.trainer is None else RunState.INTERRUPTED
 
 
-def _running(history: History) -> RunState:
-    if history.stop_requested:
+def _asked_to_stop(run: Run, history: History) -> bool:
+    """The file is there a moment before the event, and where a full disk has no room for one."""
+    return history.stop_requested or run.stop_file.exists()
+
+
+def _running(run: Run, history: History) -> RunState:
+    if _asked_to_stop(run, history):
         return RunState.STOPPING
     return RunState.TRAINING if history.training else RunState.STARTING
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from ftui.plan.hardware import Hardware
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run
+from ftui.runs.stop import Answer
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,14 @@ class Target(Protocol):
         """The exact command that will train, as a person could type it in the run folder."""
         ...
 
-    def launch(self, run: Run) -> None:
-        """Start the prepared run, detached from this process.
+    def launch(self, run: Run, checkpoint: str = "") -> None:
+        """Start the prepared run, detached from this process, or go on with it from a checkpoint.
 
-        Raises TargetUnavailable or RuntimeMissing; the run folder then says so.
+        The checkpoint is a folder, seen from the run folder: `out/checkpoint-120`. Raises
+        TargetUnavailable or RuntimeMissing, and UsageError when the run is running already.
         """
         ...
 
-    def stop(self, run: Run) -> None:
-        """Ask the run to end cleanly; returns at once."""
+    def stop(self, run: Run) -> Answer:
+        """Ask the run to save and end, which returns at once; asked again, end it for good."""
         ...

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 from ftui import paths
-from ftui.errors import RuntimeMissing, TargetUnavailable
+from ftui.errors import RuntimeMissing, TargetUnavailable, UsageError
 from ftui.plan.hardware import Hardware
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run
+from ftui.runs.stop import Answer, stop
 from ftui.runtimes import Kind, find, require
 from ftui.targets.base import Problem
 from ftui.targets.machine import detect
@@ -55,37 +56,40 @@ class LocalTarget:
         processes = ("--num_processes", str(plan.gpus), "--main_process_port", "0")
         return (accelerate, "launch", *processes, *train)
 
-    def launch(self, run: Run) -> None:
+    def launch(self, run: Run, checkpoint: str = "") -> None:
         """Start the run under a supervisor of its own; returns when its trainer has started.
 
-        Takes well under a second. Raises RuntimeMissing, or TargetUnavailable with the reason.
+        Takes well under a second. Raises RuntimeMissing, UsageError when it is running already, or
+        TargetUnavailable with the reason.
         """
         require(Kind.TRAIN)
-        answer = _start_supervisor(run)
+        answer = _start_supervisor(run, checkpoint)
         try:
             words = json.loads(answer)
         except ValueError:
             words = {"why": f"its supervisor gave no sign of life; see {run.log_file}"}
+        if "busy" in words:
+            hint = f"watch it: ftui watch {run.name}; end it: ftui stop {run.name}"
+            raise UsageError("not started", where=run.name, why=str(words["busy"]), hint=hint)
         if "why" in words:
             raise TargetUnavailable(
                 "the run could not be started", where=str(run.folder), why=str(words["why"])
             )
 
-    def stop(self, run: Run) -> None:
-        """Ask the run to save and end; asked twice, it is ended at once."""
-        from ftui.runs.stop import stop
-
-        stop(run)
+    def stop(self, run: Run) -> Answer:
+        """Ask the run to save and end; asked again, end it at once. Raises OSError."""
+        return stop(run)
 
 
-def _start_supervisor(run: Run) -> bytes:
+def _start_supervisor(run: Run, checkpoint: str) -> bytes:
     """What the supervisor says in its first line; empty when it says nothing in time."""
+    going_on = [f"--resume_from_checkpoint={checkpoint}"] if checkpoint else []
     reader, writer = os.pipe()
     try:
         try:
             with run.log_file.open("ab") as log:
                 subprocess.run(
-                    [sys.executable, "-m", "ftui.runs.supervise", str(run.folder)],
+                    [sys.executable, "-m", "ftui.runs.supervise", str(run.folder), *going_on],
                     stdin=subprocess.DEVNULL,
                     stdout=writer,
                     stderr=log,

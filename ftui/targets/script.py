@@ -13,11 +13,12 @@ from ftui.targets.machine import visible_gpus
 _TEXT = """\
 #!/bin/sh
 # Trains this run with axolotl. ftui runs exactly this file; without ftui: sh train.sh
+# From a checkpoint: sh train.sh --resume_from_checkpoint=out/checkpoint-100
 set -eu
 cd -- "$(dirname -- "$0")"
 
 {exports}
-exec {command}
+exec {command} "$@"
 """
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ftui.runs import process, store
 from ftui.runs.events import History
+from ftui.runs.members import members
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.tail import EventFollower
 
@@ -32,7 +33,7 @@ def make_run(steps: int = 3, manner: str = "") -> Run:
     run = store.create("scripted")
     command = shlex.join([sys.executable, str(_TRAINER), str(steps), *filter(None, [manner])])
     run.script_file.write_text(
-        'cd -- "$(dirname -- "$0")"\nexport FTUI_EVENTS="$PWD/events.jsonl"\nexec ' + command + "\n"
+        f'cd -- "$(dirname -- "$0")"\nexport FTUI_EVENTS="$PWD/events.jsonl"\nexec {command} "$@"\n'
     )
     record = RunRecord(
         name=run.name,
@@ -108,8 +109,10 @@ def launched_by_another(run: Run) -> Iterator[Callable[[], None]]:
 
 def end_processes(run: Run) -> None:
     """Leave nothing of the run running, whatever a test did."""
-    record = store.read_record(run)
-    for one in (record.supervisor, record.trainer):
-        if one is not None and process.alive(one):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(os.getpgid(one.pid), signal.SIGKILL)
+    supervisor = store.read_record(run).supervisor
+    if supervisor is not None and process.alive(supervisor):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(supervisor.pid, signal.SIGKILL)
+    while left := members(run):
+        process.send(left, signal.SIGKILL)
+        process.kill_after(left, 5.0)

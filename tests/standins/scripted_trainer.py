@@ -1,20 +1,26 @@
 """Plays a trainer: writes the plugin's events step by step, as the file `allowed` permits.
 
 Runs in a run folder, started by its train.sh:
-    scripted_trainer.py STEPS [fail | no-weights | loading | stubborn]
-`allowed` holds the number of steps it may do, so that a test decides when what happens. SIGINT
-saves weights and ends it with 0, as in axolotl; a loading one has no handler for it yet; a stubborn
-one ignores every polite signal and has a child that does the same.
+    scripted_trainer.py STEPS [MANNER] [--resume_from_checkpoint=out/checkpoint-N]
+`allowed` holds the number of steps it may do, so that a test decides when what happens. Like the
+real one it writes a checkpoint every second step, with trainer_state.json last; a file `stop` ends
+it with a checkpoint and its weights; SIGINT saves the weights alone and ends it with 0.
+Manners: fail, no-weights; loading has no handler for SIGINT yet; stubborn ignores every polite
+request and has a child that does the same; launcher lets a child in a session of its own train, as
+torchrun does, and ends as that ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,9 +30,13 @@ STUBBORN = (
     "for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, signal.SIG_IGN)\n"
     "time.sleep(600)"
 )
+OUT = Path("out")
+STEP_SECONDS = float(os.environ.get("SCRIPTED_STEP_SECONDS", "0"))
+KEPT = 2
+"""Checkpoints; older ones are deleted."""
 
 
-def main(steps: int, manner: str) -> int:
+def main(steps: int, manner: str, checkpoint: str) -> int:
     if manner != "loading":
         signal.signal(signal.SIGINT, interrupted)
     if manner == "stubborn":
@@ -34,30 +44,67 @@ def main(steps: int, manner: str) -> int:
             signal.signal(number, signal.SIG_IGN)
         subprocess.Popen([sys.executable, "-c", STUBBORN])
     print(f"asked to train {steps} steps", flush=True)
-    tell("train_begin", 0, steps)
-    for step in range(1, steps + 1):
-        wait_until_allowed(step)
-        tell("step", step, steps)
-        tell("log", step, steps, loss=1 / step, grad_norm=0.5, learning_rate=0.001)
+    if manner == "loading":
+        time.sleep(600)
+    step = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
+    tell("train_begin", step, steps)
+    while step < steps and wait_until_allowed(step + 1, heed=manner != "stubborn"):
+        step += 1
+        train(step, steps)
         if manner == "fail":
             raise RuntimeError("the loss is sad")
-    tell("train_end", steps, steps)
+    if step < steps:
+        save_checkpoint(step, steps)
+    tell("train_end", step, steps)
     if manner != "no-weights":
         save()
-        tell("saved", steps, steps)
+        tell("saved", step, steps)
     return 0
 
 
-def wait_until_allowed(step: int) -> None:
+def train(step: int, steps: int) -> None:
+    time.sleep(STEP_SECONDS)
+    tell("step", step, steps)
+    tell("log", step, steps, loss=1 / step, grad_norm=0.5, learning_rate=0.001)
+    if step % 2 == 0:
+        save_checkpoint(step, steps)
+
+
+def wait_until_allowed(step: int, *, heed: bool) -> bool:
+    """Whether to go on with this step; not when somebody asks to stop."""
     allowed = Path("allowed")
     while not allowed.exists() or int(allowed.read_text() or 0) < step:
-        time.sleep(0.005)
+        if heed and Path("stop").exists():
+            return False
+        time.sleep(0.002)
+    return not (heed and Path("stop").exists())
+
+
+def save_checkpoint(step: int, steps: int) -> None:
+    folder = OUT / f"checkpoint-{step}"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_weights(folder)
+    with zipfile.ZipFile(folder / "optimizer.pt", "w") as optimizer:
+        optimizer.writestr("data", bytes(1000))
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    tell("save", step, steps, path=str(folder))
+    for old in sorted(OUT.glob("checkpoint-*"), key=lambda one: one.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(old)
 
 
 def save() -> None:
-    out = Path("out")
-    out.mkdir(exist_ok=True)
-    (out / "adapter_model.safetensors").write_bytes(b"weights")
+    OUT.mkdir(exist_ok=True)
+    save_weights(OUT)
+
+
+def save_weights(folder: Path) -> None:
+    data = bytes(4000)
+    tensor = {"dtype": "F32", "shape": [len(data) // 4], "data_offsets": [0, len(data)]}
+    header = json.dumps({"weight": tensor}).encode()
+    with (folder / "adapter_model.safetensors").open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.flush()
+        file.write(data)
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
@@ -67,10 +114,29 @@ def interrupted(number: int, frame: FrameType | None) -> None:
 
 def tell(kind: str, step: int, steps: int, **values: Any) -> None:
     event = {"v": 1, "ts": time.time(), "event": kind, "step": step, "max_steps": steps}
-    line = json.dumps({**event, "values": values}) + "\n"
-    with Path(os.environ["FTUI_EVENTS"]).open("a", encoding="utf-8") as file:
-        file.write(line)
+    handle = os.open(os.environ["FTUI_EVENTS"], os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    size = os.fstat(handle).st_size
+    torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+    line = json.dumps({**event, "values": values}).encode() + b"\n"
+    with Path("truth").open("a") as truth:  # of what is told, for tests of what is read
+        truth.write(f"{kind}:{step} ")
+        truth.flush()
+        os.write(handle, b"\n" + line if torn else line)
+    os.close(handle)
+
+
+def launch(arguments: list[str]) -> int:
+    """Like torchrun: a signal to the launcher's group reaches no worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    command = [sys.executable, __file__, *(each for each in arguments if each != "launcher")]
+    return subprocess.Popen(command, start_new_session=True).wait()
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), "".join(sys.argv[2:])))
+    given = [each for each in sys.argv[1:] if not each.startswith("--")]
+    flags = dict(each.removeprefix("--").split("=") for each in sys.argv[1:] if each not in given)
+    if "launcher" in given:
+        sys.exit(launch(sys.argv[1:]))
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main(int(given[0]), "".join(given[1:]), flags.get("resume_from_checkpoint", "")))
+    sys.exit(130)

@@ -7,17 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from ftui.errors import RuntimeMissing, TargetUnavailable
+from ftui.errors import RuntimeMissing, TargetUnavailable, UsageError
 from ftui.runs import process
+from ftui.runs.checkpoints import checkpoints, last_whole
+from ftui.runs.members import members
 from ftui.runs.model import Run, RunState
-from ftui.runs.stop import stop
+from ftui.runs.stop import Answer, end, stop
 from ftui.runs.store import failure_words
 from ftui.targets.local import LocalTarget
+from ftui.targets.resume import resume
 from tests.standins import runs
 from tests.standins.runs import allow, history, state, supervisor, trainer, wait_for
 
@@ -130,12 +134,23 @@ def test_without_weights_nothing_is_done(launch: Launch) -> None:
     assert failure_words(run) == "it ended without saving any weights"
 
 
-def test_stop_saves_and_leaves_no_process(launch: Launch) -> None:
+def test_stop_saves_a_checkpoint_and_leaves_no_process(launch: Launch) -> None:
     run = _training(launch())
-    stop(run)
+    assert stop(run) is Answer.ASKED
     _until(run, RunState.STOPPED)
     assert (run.output_dir / "adapter_model.safetensors").exists()
-    assert process.group(trainer(run).pid) == []
+    [checkpoint] = checkpoints(run)
+    assert (checkpoint.step, checkpoint.problem) == (1, "")
+    assert members(run) == []
+
+
+def test_stop_reaches_workers_in_sessions_of_their_own(launch: Launch) -> None:
+    run = _training(launch(manner="launcher"))
+    assert len({os.getsid(one.pid) for one in members(run)}) == 2
+    stop(run)
+    _until(run, RunState.STOPPED)
+    assert last_whole(checkpoints(run)) is not None
+    assert members(run) == []
 
 
 def test_stop_needs_no_supervisor(launch: Launch) -> None:
@@ -143,7 +158,30 @@ def test_stop_needs_no_supervisor(launch: Launch) -> None:
     os.kill(supervisor(run).pid, signal.SIGKILL)
     stop(run)
     _until(run, RunState.STOPPED)
-    assert process.group(trainer(run).pid) == []
+    assert members(run) == []
+
+
+def test_workers_without_launcher_and_supervisor_are_seen_and_ended(launch: Launch) -> None:
+    run = _training(launch(manner="launcher"))
+    for one in (supervisor(run), trainer(run)):
+        os.kill(one.pid, signal.SIGKILL)
+    wait_for(lambda: not process.alive(trainer(run)), "the end of the launcher")
+    assert state(run) is RunState.TRAINING
+    with pytest.raises(UsageError, match="running"):
+        resume(run)
+    assert end(run)
+    assert members(run) == []
+    assert state(run) is RunState.INTERRUPTED
+
+
+def test_a_launcher_that_is_killed_leaves_no_worker(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTUI_STRAGGLERS_SECONDS", "0.1")
+    run = _training(launch(manner="launcher"))
+    os.kill(trainer(run).pid, signal.SIGKILL)
+    _until(run, RunState.FAILED)
+    assert members(run) == []
 
 
 def test_a_second_stop_ends_what_ignores_the_first(
@@ -151,12 +189,24 @@ def test_a_second_stop_ends_what_ignores_the_first(
 ) -> None:
     monkeypatch.setattr("ftui.runs.stop._GRACE_SECONDS", 0.2)
     run = _training(launch(manner="stubborn"))
-    wait_for(lambda: len(process.group(trainer(run).pid)) == 2, "the trainer's child")
-    stop(run)
+    wait_for(lambda: len(members(run)) == 2, "the trainer's child")
+    assert stop(run) is Answer.ASKED
     assert state(run) is RunState.STOPPING
-    stop(run)
-    assert process.group(trainer(run).pid) == []
+    assert stop(run) is Answer.ALREADY
+    a_while_ago = time.time() - 10
+    os.utime(run.stop_file, (a_while_ago, a_while_ago))
+    assert stop(run) is Answer.ENDED
+    assert members(run) == []
     _until(run, RunState.STOPPED)
+    assert stop(run) is Answer.NOT_RUNNING
+
+
+def test_what_still_loads_is_interrupted(launch: Launch) -> None:
+    run = launch(manner="loading")
+    wait_for(lambda: run.log_file.read_text() != "", "the trainer")
+    stop(run)
+    _until(run, RunState.STOPPED)
+    assert checkpoints(run) == []
 
 
 def test_stop_never_signals_a_process_that_is_not_the_trainer(launch: Launch) -> None:
@@ -177,7 +227,7 @@ def test_stop_never_signals_a_process_that_is_not_the_trainer(launch: Launch) ->
     stop(run)
     stop(run)
     assert other.poll() is None
-    assert not history(run).stop_requested
+    assert not run.stop_file.exists()
     other.kill()
     other.wait()
 
@@ -185,9 +235,10 @@ def test_stop_never_signals_a_process_that_is_not_the_trainer(launch: Launch) ->
 def test_a_run_starts_with_interrupts_on_even_in_the_background(launch: Launch) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in `ftui … &`
     try:
-        run = _training(launch(manner="loading"))
+        run = launch(manner="loading")
     finally:
         signal.signal(signal.SIGINT, before)
+    wait_for(lambda: run.log_file.read_text() != "", "the trainer")
     stop(run)
     _until(run, RunState.STOPPED)
 

@@ -53,6 +53,10 @@ def callback(plugin: ModuleType) -> Any:
     return plugin.FtuiEvents().add_callbacks_pre_trainer(None, None)[0]
 
 
+def stopper(plugin: ModuleType) -> Any:
+    return plugin.FtuiEvents().add_callbacks_pre_trainer(None, None)[1]
+
+
 def at(step: int, main: bool = True) -> SimpleNamespace:
     return SimpleNamespace(
         global_step=step, max_steps=20, epoch=0.5, num_train_epochs=1, is_world_process_zero=main
@@ -166,3 +170,42 @@ def test_a_line_that_only_half_fitted_spoils_no_other(
     event = parse(whole)
     assert event is not None
     assert event.step == 2
+
+
+def flags() -> SimpleNamespace:
+    return SimpleNamespace(should_save=False, should_training_stop=False)
+
+
+def test_a_training_ends_with_a_checkpoint_when_a_file_asks_for_it(
+    plugin: ModuleType, file: Path
+) -> None:
+    hook = stopper(plugin)
+    assert hook.on_step_end(ARGS, at(1), flags()) == flags()
+    (file.parent / "stop").touch()
+    asked = hook.on_step_end(ARGS, at(2), flags())
+    assert asked == SimpleNamespace(should_save=True, should_training_stop=True)
+
+
+@pytest.mark.parametrize("first_says", [True, False])
+def test_of_several_processes_the_first_one_decides(
+    plugin: ModuleType, file: Path, monkeypatch: pytest.MonkeyPatch, first_says: bool
+) -> None:
+    """The others may not see the file yet, or ever: they may be on another machine."""
+
+    def broadcast(said: list[int], src: int) -> None:
+        assert src == 0
+        said[:] = [int(first_says)]
+
+    class Tensor(list[int]):
+        def item(self) -> int:
+            return self[0]
+
+    torch = ModuleType("torch")
+    torch.tensor = lambda value, device: Tensor([value])  # type: ignore[attr-defined]
+    torch.distributed = SimpleNamespace(broadcast=broadcast)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    if not first_says:
+        (file.parent / "stop").touch()
+    args = SimpleNamespace(world_size=2, device="cpu")
+    told = stopper(plugin).on_step_end(args, at(3, main=False), flags())
+    assert told.should_training_stop is first_says

@@ -71,7 +71,7 @@ class MonitorScreen(Screen[None]):
     app: FtuiApp
 
     def __init__(
-        self, run: Run, *, then_chat: bool = False, stop: Callable[[Run], None] = stop_run
+        self, run: Run, *, then_chat: bool = False, stop: Callable[[Run], object] = stop_run
     ) -> None:
         super().__init__()
         self.watched = run

@@ -1,0 +1,53 @@
+"""Going on with a run that ended before its last step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftui.errors import UsageError
+from ftui.runs.checkpoints import Checkpoint, checkpoints, last_whole
+from ftui.runs.model import Run, RunState
+from ftui.runs.store import state
+from ftui.runs.tail import read_history
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """Where a run would go on."""
+
+    checkpoint: Checkpoint | None
+    """None: there is none to go on from, it begins again."""
+    passed_over: tuple[Checkpoint, ...]
+    """Newer checkpoints that are not whole."""
+    reached: int
+    """The step that the run had come to."""
+
+    @property
+    def words(self) -> str:
+        """`goes on from step 120 of 166 that were done`."""
+        if self.checkpoint is None:
+            return "begins again: there is no whole checkpoint to go on from"
+        anew = "; the optimizer begins anew" if self.checkpoint.weights_only else ""
+        return f"goes on from step {self.checkpoint.step:,}; it had come to {self.reached:,}{anew}"
+
+    @property
+    def place(self) -> str:
+        """The checkpoint, seen from the run folder; empty when there is none."""
+        return f"out/{self.checkpoint.path.name}" if self.checkpoint else ""
+
+
+def resumption(run: Run) -> Resumption:
+    """Where a run would go on. Raises UsageError when it runs, or is done; OSError."""
+    history = read_history(run)
+    standing = state(run, history)
+    if standing is RunState.CREATED:
+        return Resumption(None, (), 0)
+    if not standing.ended:
+        raise UsageError(f"{run.name} is running", hint=f"watch it: ftui watch {run.name}")
+    if standing is RunState.DONE:
+        raise UsageError(f"{run.name} is done: there is nothing left to train")
+    found = checkpoints(run)
+    whole = last_whole(found)
+    after = whole.step if whole else -1
+    torn = tuple(one for one in found if one.step > after)
+    return Resumption(whole, torn, history.step)
