@@ -43,6 +43,7 @@ async def main() -> None:
     )
     await _picture("wizard", Wizard(plan), (120, 32), _wizard)
     await _picture("wizard-80x24", Wizard(plan), (80, 24), _wizard)
+    await _picture("data", Wizard(plan), (120, 32), _data)
     await _picture("review", Wizard(plan), (120, 40), _review)
     await _picture("monitor", Watch(run), (120, 36), _monitor)
     await _picture("monitor-80x24", Watch(run), (80, 24), _monitor)
@@ -89,6 +90,18 @@ async def _wizard(pilot: Pilot[Any]) -> None:
     for title in ("base model", "learn from", "trained"):
         await pilot.press("enter")
         await _until(pilot, title)
+
+
+async def _data(pilot: Pilot[Any]) -> None:
+    await _until(pilot, "nano-sql-qlora")
+    for title in ("base model", "learn from"):
+        await pilot.press("enter")
+        await _until(pilot, title)
+    await pilot.press("v")
+    await _until(pilot, "1 of 20")
+    await _until(pilot, "rows     2,700 read")
+    await pilot.press("right")
+    await _until(pilot, "2 of 20")
 
 
 async def _review(pilot: Pilot[Any]) -> None:

@@ -10,14 +10,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftui.data import parts
-from ftui.data.formats import Format, Part, chat
+from ftui.data.formats import Format, Lacking, Part, chat
 from ftui.data.parts import Holds, Misfit
 
 
-def _plain(name: str, words: str, *columns: str, maybe: Sequence[str] = (), learnt: str) -> Format:
-    """A type whose columns are text; the last is what is learnt."""
-    needed = tuple(Part(column, parts.text, column == learnt) for column in columns)
-    return Format(name, words, (*needed, *(Part(each, parts.text_or_nothing) for each in maybe)))
+def _plain(
+    name: str,
+    words: str,
+    *columns: str,
+    maybe: Sequence[str] = (),
+    learnt: str,
+    passed_over: Sequence[str] = (),
+    stops: Sequence[str] = (),
+) -> Format:
+    """A type whose columns are text. `passed_over` and `stops` are those without a value."""
+
+    def lacking(column: str) -> Lacking:
+        if column in stops:
+            return Lacking.STOPS
+        if column in (*maybe, *passed_over):
+            return Lacking.PASSED_OVER
+        return Lacking.NOT_LEARNT if column == learnt else Lacking.SAID
+
+    needed = [Part(one, parts.text, one == learnt, lacking(one)) for one in columns]
+    others = [Part(one, parts.text_or_nothing, lacking=lacking(one)) for one in maybe]
+    return Format(name, words, (*needed, *others))
 
 
 CHATS = tuple(
@@ -44,17 +61,22 @@ SFT: tuple[Format, ...] = (
         ),
         entry={},
     ),
-    _plain(
+    Format(
         "reflection",
         "each row has an instruction, an output, a reflection and a corrected output",
-        *("instruction", "output", "reflection", "corrected"),
-        maybe=("input",),
-        learnt="corrected",
+        (
+            Part("instruction", parts.text, lacking=Lacking.SAID),
+            Part("output", parts.text, lacking=Lacking.NOT_LEARNT),
+            Part("reflection", parts.text, lacking=Lacking.NOT_LEARNT),
+            Part("corrected", parts.text, learnt=True, lacking=Lacking.NOT_LEARNT),
+            Part("input", parts.text_or_nothing, lacking=Lacking.PASSED_OVER),
+        ),
     ),
     _plain(
         "alpaca_w_system.load_open_orca",
         "each row has a system prompt, a question and a response",
         *("system_prompt", "question", "response"),
+        passed_over=("system_prompt",),
         learnt="response",
     ),
     _plain(
@@ -62,6 +84,7 @@ SFT: tuple[Format, ...] = (
         "each row has a system prompt, an instruction and an output",
         *("system", "instruction", "output"),
         maybe=("input",),
+        passed_over=("system",),
         learnt="output",
     ),
     _plain(
@@ -88,28 +111,32 @@ SFT: tuple[Format, ...] = (
         "context_qa.load_v2",
         "each row has a context, a question and an answer",
         *("context", "question", "answer"),
+        stops=("context", "question", "answer"),
         learnt="answer",
     ),
     _plain(
         "context_qa",
         "each row has an article, a question and an answer",
         *("article", "question", "answer"),
+        stops=("article", "question"),
         learnt="answer",
     ),
     _plain(
         "jeopardy",
         "each row has a category, a question and an answer",
         *("category", "question", "answer"),
+        passed_over=("category",),
+        stops=("answer",),
         learnt="answer",
     ),
     Format(
         "explainchoice",
         "each row has a question, choices, a solution and an explanation",
         (
-            Part("question", parts.text),
+            Part("question", parts.text, lacking=Lacking.SAID),
             Part("choices", parts.texts),
-            Part("solution", parts.text, learnt=True),
-            Part("explanation", parts.text, learnt=True),
+            Part("solution", parts.text, learnt=True, lacking=Lacking.NOT_LEARNT),
+            Part("explanation", parts.text, learnt=True, lacking=Lacking.NOT_LEARNT),
         ),
     ),
     _plain(
@@ -128,6 +155,7 @@ SFT: tuple[Format, ...] = (
         "metharme",
         "each row has a prompt and a generation",
         *("prompt", "generation"),
+        stops=("generation",),
         learnt="generation",
     ),
     _plain(
@@ -148,23 +176,35 @@ def _text_or_turns(value: Any) -> Misfit | None:
     return _TURNS(value) if type(value) is list else parts.text(value)
 
 
-def _pair(holds: Holds) -> tuple[Part, Part]:
-    return Part("chosen", holds, learnt=True), Part("rejected", holds)
+def _pair(holds: Holds, lacking: Lacking = Lacking.STOPS) -> tuple[Part, Part]:
+    return Part("chosen", holds, True, lacking), Part("rejected", holds, False, lacking)
 
 
 def _asked(name: str, column: str) -> Format:
     """A chosen and a rejected answer to what one column asks, with a system prompt."""
-    system = (Part("system", parts.text), Part(column, parts.text))
+    asked = _texts_of("system", column)
     words = f"each row has a system prompt, a {column}, a chosen and a rejected answer"
-    return Format(name, words, (*system, *_pair(parts.text)), "dpo")
+    return Format(name, words, (*asked, *_pair(parts.text, Lacking.SAID)), "dpo")
+
+
+def _texts_of(*columns: str) -> tuple[Part, ...]:
+    """Columns of text around which a chat template is written; a system prompt may be empty."""
+    return tuple(
+        Part(
+            column,
+            parts.text,
+            lacking=Lacking.PASSED_OVER if column == "system" else Lacking.SAID,
+        )
+        for column in columns
+    )
 
 
 def _judged(name: str, *columns: str, holds: Holds = parts.text) -> Format:
     """An answer, and whether it is a good one."""
-    asked = tuple(Part(column, parts.text) for column in columns)
-    answer = (Part("completion", holds, learnt=True), Part("label", parts.flag))
+    lacking = Lacking.SAID if holds is parts.text else Lacking.STOPS
+    answer = (Part("completion", holds, True, lacking), Part("label", parts.flag))
     words = f"each row has {' and '.join((*columns, 'a completion'))}, and a label: good or not"
-    return Format(name, words, (*asked, *answer), "kto")
+    return Format(name, words, (*_texts_of(*columns), *answer), "kto")
 
 
 def preferences(family: str) -> tuple[Format, ...]:

@@ -27,7 +27,13 @@ class Concern:
 
 def concerns(tokens: Tokens) -> tuple[Concern, ...]:
     """Everything that speaks against it, what blocks first."""
-    found = [*_of_rows(tokens), *_of_learning(tokens), *_of_ends(tokens), *_of_steps(tokens)]
+    found = [
+        *_of_rows(tokens),
+        *_of_learning(tokens),
+        *_of_template(tokens),
+        *_of_ends(tokens),
+        *_of_steps(tokens),
+    ]
     return tuple(sorted(found, key=lambda concern: not concern.blocks))
 
 
@@ -63,6 +69,31 @@ def _of_learning(tokens: Tokens) -> Iterator[Concern]:
         yield Concern(
             f"only {100 * lengths.share:.1f} % of the tokens are learnt",
             "the answers are short beside what is asked; train_on_inputs learns both",
+        )
+
+
+def _of_template(tokens: Tokens) -> Iterator[Concern]:
+    """A template whose markers the model does not know, or that is not the one it was taught.
+
+    What the model's own template takes apart (OLMo 2's <|user|> is no token) was learnt so.
+    """
+    template = tokens.template
+    foreign = [marker for marker in template.split if marker not in template.own]
+    if foreign:
+        pieces = template.split[foreign[0]]
+        yield Concern(
+            f"the chat template is not of this model: {foreign[0]} is no token to it, but "
+            f"{pieces} pieces of text",
+            "chat_template: tokenizer_default takes the model's own"
+            if template.own
+            else "take the template that its instruct model has, or a base model that knows this",
+        )
+    elif template.prompts and template.own and not set(template.own) & set(template.used):
+        yield Concern(
+            f"the model was taught to answer after {' and '.join(template.own[:2])}, and these "
+            "rows are written without: a chat asks otherwise than the lesson",
+            "chat_template: tokenizer_default, and rows of the type chat_template "
+            "(ftui data FILE --convert chat_template)",
         )
 
 

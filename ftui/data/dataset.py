@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from ftui.data.files import files_of, layout_of
 from ftui.data.formats import Format, columns_of_your_own
-from ftui.data.guess import Guess, guess, kinds, pick, text_columns
+from ftui.data.guess import Guess, formats_for, guess, kinds, pick, text_columns
 from ftui.data.layout import Layout
 from ftui.data.row import Group
 from ftui.data.rows import read_groups
@@ -46,6 +46,19 @@ class Dataset:
         return {"path": self.source, **ds_type, **self.format.keys}
 
 
+class Undecided(DatasetError):
+    """What the rows are is for a person to say: nothing in them says it for certain."""
+
+    def __init__(
+        self, error: DatasetError, formats: tuple[Format, ...], columns: Mapping[str, str]
+    ) -> None:
+        super().__init__(error.what, where=error.where, why=error.why, hint=error.hint)
+        self.formats = formats
+        """What would read the rows, the likeliest first; none where only columns can be chosen."""
+        self.columns = columns
+        """The columns of text, two at least, each with what the first row has there."""
+
+
 def read_files(source: str) -> Groups:
     """The rows of a file of text, or of a folder of them."""
     for file in files_of(Path(source)):
@@ -61,23 +74,32 @@ def open_dataset(
     family: str = "chatml",
     type_name: str = "",
     columns: tuple[str, ...] = (),
+    format: Format | None = None,
+    ask: bool = False,
 ) -> Dataset:
     """Look at the first rows of a dataset and find out what it is.
 
     `training` is the config's `rl`, and `family` the chat template of the types that name one.
-    `type_name` is what the rows are to be read as, `columns` (a question, an answer, and perhaps a
-    context) those that a person chose. Raises DatasetError.
+    What a person chose is `format`, or the `type_name` of one, or `columns`: a question, an answer,
+    and perhaps a context. With `ask` a person is there to choose where it is not certain.
+
+    Raises DatasetError, and Undecided where a choice is needed.
     """
     layout = layout_of(source)
     sample = _first_rows(source, read)
-    if columns:
-        found: Guess | None = Guess(_chosen(columns, sample, source), "certain", "as you chose")
+    if format is not None:
+        found: Guess | None = Guess(format, "certain", "as you chose")
+    elif columns:
+        found = Guess(_chosen(columns, sample, source), "certain", "as you chose")
     elif type_name:
         found = Guess(_named(type_name, family), "certain", "as you said")
     else:
         found = guess(sample, training=training, family=family)
     if found is None:
         raise _other(source, sample, training) or _unknown(source, sample, training)
+    if ask and found.surely == "unsure":
+        unsure = DatasetError("it is not certain what these rows are", where=source, why=found.why)
+        raise Undecided(unsure, (found.format, *found.others), _examples(sample))
     return Dataset(source, layout, found)
 
 
@@ -124,29 +146,39 @@ def _other(source: str, sample: list[dict[str, Any]], training: str) -> DatasetE
         return None
     if found.format.training == "sft":
         what, why = "these rows are no preferences", f"{found.format.words}: one answer, not two"
-        hint = "start from a preset without rl, or name the dataset in the YAML (e)"
+        hint = "They go with a preset, or a config, that has no `rl`."
     else:
         what, why = "these rows are preferences, not examples", found.format.words
-        hint = f"start from a preset with `rl: {found.format.training}`"
+        hint = f"They go with a preset, or a config, that has `rl: {found.format.training}`."
     return DatasetError(what, where=source, why=why, hint=hint)
 
 
 def _unknown(source: str, sample: list[dict[str, Any]], training: str) -> DatasetError:
-    columns = kinds(sample)
-    held = ", ".join(f"{name} ({kind})" for name, kind in columns.items())
-    wanted = f" for `rl: {training}`" if training else ""
-    return DatasetError(
-        f"no dataset type of axolotl reads these rows{wanted}: found {_shown(held)}",
-        where=source,
-        hint=_how_to_choose(text_columns(sample)),
-    )
-
-
-def _how_to_choose(texts: tuple[str, ...]) -> str:
+    held = ", ".join(f"{name} ({kind})" for name, kind in kinds(sample).items())
+    texts, of_choice = _examples(sample), training in ("", "sft")
+    wanted = "" if of_choice else f" for `rl: {training}`"
+    what = f"no dataset type of axolotl reads these rows{wanted}: found {_shown(held)}"
+    if not of_choice:
+        wished = next(formats_for(training), None)
+        return DatasetError(
+            what,
+            where=source,
+            hint=f"What it reads, for example: {wished.words}." if wished else "",
+        )
     if len(texts) < 2:
-        return "A row needs text to learn: messages, instruction and output, or text."
-    question, answer = texts[0], texts[-1]
-    return f"Choose columns: ftui data FILE --columns {question},{answer} (asked, then answered)."
+        hint = "A row needs text to learn: messages, instruction and output, or text."
+        return DatasetError(what, where=source, hint=hint)
+    question, *_, answer = texts
+    hint = f"Choose columns: ftui data FILE --columns {question},{answer} (asked, then answered)."
+    return Undecided(DatasetError(what, where=source, hint=hint), (), texts)
+
+
+def _examples(sample: list[dict[str, Any]]) -> dict[str, str]:
+    """The columns of text, each with the first text in it that is not empty."""
+    return {
+        column: next((row[column] for row in sample if row[column].strip()), "")
+        for column in text_columns(sample)
+    }
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -6,85 +6,47 @@ few complaints of each kind.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from ftui.data.formats import Format
-from ftui.data.judge import Judge, Reason, is_empty, judge_of, odd_rows
-from ftui.data.row import Fault, Group
+from ftui.data.asked import asked_in
+from ftui.data.cells import NO_VALUE_HINT, Cells
+from ftui.data.dates import Dates
+from ftui.data.files import layout_of
+from ftui.data.formats import Format, Lacking
+from ftui.data.judge import Oddity, Reason, judge_of, odd_rows
+from ftui.data.late import LateColumns
+from ftui.data.layout import Layout
+from ftui.data.report import (
+    DROPPED,
+    FATAL,
+    HINTS,
+    Complaint,
+    Report,
+    asked_in_both,
+    in_both,
+)
+from ftui.data.row import Fault, Group, show
+from ftui.data.system import SystemPrompts
+from ftui.data.watch import Notice, Watch
+from ftui.errors import DatasetError
 
-_SHOWN = 5
-"""Complaints of a kind that are told one by one; the others are counted."""
-_REMEMBERED = 2_500_000
-"""Rows that are known again when they come twice. That many numbers in a set take 150 MB."""
+__all__ = [
+    "DROPPED",
+    "FATAL",
+    "Complaint",
+    "Report",
+    "asked_in_both",
+    "examine",
+    "examine_held_out",
+    "in_both",
+]
+
 _SAMPLE = 200
 """Rows that are kept to look at what they are written in."""
-
-
-FATAL = (Reason.BROKEN, Reason.UNREADABLE)
-"""axolotl stops at such a row, with a traceback from a worker process."""
-DROPPED = (*FATAL, Reason.EMPTY, Reason.NO_ANSWER)
-"""Nothing is learnt from such rows."""
-
-_HINTS: Mapping[Reason, str] = {
-    Reason.BROKEN: "",
-    Reason.UNREADABLE: "mend or remove the row: axolotl stops at it",
-    Reason.EMPTY: "remove the row",
-    Reason.NO_ANSWER: "only the assistant's turns are learnt: remove the row, or name its role",
-    Reason.DUPLICATE: "`dataset_exact_deduplication: true` drops it",
-    Reason.LAST_TURN: "what comes after the last answer is not learnt: cut it off",
-    Reason.ROLE: "axolotl hands it to the chat template as it is: name it in `roles`",
-}
-
-
-@dataclass(frozen=True)
-class Complaint:
-    """Something about one row: `line` counts from 1; `field` is the place in it."""
-
-    reason: Reason
-    file: str
-    line: int
-    field: str
-    message: str
-    hint: str = ""
-
-
-@dataclass
-class Report:
-    """What a look at a dataset found."""
-
-    format: Format
-    rows: int = 0
-    found: Counter[Reason] = field(default_factory=Counter)
-    """How many rows there are with each reason; a row may have several."""
-    complaints: list[Complaint] = field(default_factory=list)
-    """The first few of each reason, in the order of the rows."""
-    sample: list[dict[str, Any]] = field(default_factory=list)
-    """The first rows."""
-    marks: set[int] = field(default_factory=set)
-    """What the rows are known by; equal rows have equal marks."""
-
-    @property
-    def dropped(self) -> int:
-        """Rows from which nothing is learnt."""
-        return sum(self.found[reason] for reason in DROPPED)
-
-    @property
-    def kept(self) -> int:
-        """Rows that are learnt from."""
-        return self.rows - self.dropped
-
-    @property
-    def ok(self) -> bool:
-        """Whether axolotl reads it to the end and something is learnt."""
-        return self.kept > 0 and not any(self.found[reason] for reason in FATAL)
-
-    @property
-    def knows_all(self) -> bool:
-        """Whether duplicates were looked for among all rows."""
-        return len(self.marks) < _REMEMBERED
+_COMPARED = 10_000
+"""Rows whose questions are compared with each other, where none are held out."""
 
 
 def examine(
@@ -92,69 +54,184 @@ def examine(
     format: Format,
     *,
     on_progress: Callable[[int], None] | None = None,
+    held_out: Report | None = None,
 ) -> Report:
     """Look at every row. Each group comes with the name of its file.
 
-    `on_progress` hears the number of rows after each group.
+    `on_progress` hears the number of rows after each group. `held_out` is what was found in rows
+    that must not be trained on (`examine_held_out`): `met` then tells which come here too.
     """
     report = Report(format)
-    odd, judge = odd_rows(format), judge_of(format)
+    look = _Look(report, held_out)
     for file, group in groups:
-        report.rows += len(group.rows) + len(group.faults)
-        for fault in group.faults:
-            _complain(report, Reason.BROKEN, file, fault)
-        for index in odd(group.rows):
-            _look(report, judge, file, group.lines[index], group.rows[index])
-        _remember(report, file, group)
-        if len(report.sample) < _SAMPLE:
-            report.sample += group.rows[: _SAMPLE - len(report.sample)]
+        look.at(file, group)
         if on_progress is not None:
             on_progress(report.rows)
+    look.end()
     files = list(dict.fromkeys(each.file for each in report.complaints))
     report.complaints.sort(key=lambda each: (files.index(each.file), each.line))
     return report
 
 
-def _look(report: Report, judge: Judge, file: str, line: int, values: Mapping[str, Any]) -> None:
-    """Say what is odd about a row, if anything is."""
-    wrong = report.format.wrong(values)
-    if wrong is not None and is_empty(report.format, values, wrong):
-        _tell(report, Reason.EMPTY, file, line, wrong.field, f"{wrong.field} {wrong.words}")
-        return
-    if wrong is not None:
-        message = f"{wrong.field} {wrong.words}"
-        _tell(report, Reason.UNREADABLE, file, line, wrong.field, message)
-        return
-    for reason, place, words in judge(values):
-        _tell(report, reason, file, line, place, f"{place} {words}")
+def examine_held_out(groups: Iterable[tuple[str, Group]], format: Format) -> Report:
+    """What is asked in rows that must not be trained on, all of them."""
+    report = Report(format)
+    asked = asked_in(format)
+    for file, group in groups:
+        report.rows += len(group.rows) + len(group.faults)
+        report.marks.update(group.marks)
+        for line, question in zip(group.lines, map(asked, group.rows), strict=True):
+            if question is not None:
+                report.questions.setdefault(question, report.place(file, line))
+                report.times[question] += 1
+    return report
 
 
-def _remember(report: Report, file: str, group: Group) -> None:
-    """Note the rows, and tell those that were there before."""
+class _Look:
+    """A look at one group after the other."""
+
+    def __init__(self, report: Report, held_out: Report | None) -> None:
+        format = report.format
+        self._report = report
+        self._held_out = held_out
+        self._odd, self._judge, self._asked = odd_rows(format), judge_of(format), asked_in(format)
+        self._layout: Layout | None = None
+        self._watches: Sequence[Watch] | None = None
+        self._columns: frozenset[str] = frozenset()
+        self._file = ""
+
+    def at(self, file: str, group: Group) -> None:
+        """Look at a group."""
+        report, self._file = self._report, file
+        if self._watches is None:
+            self._layout = _layout(file)
+            self._watches = _watches(self._layout, report.format)
+        report.rows += len(group.rows) + len(group.faults)
+        for fault in group.faults:
+            report.complain(Reason.BROKEN, file, fault)
+        as_written = group.rows
+        if self._layout is Layout.CSV:
+            group = Cells.read(group)
+        for index in self._odd(group.rows):
+            self._tell(group.lines[index], group.rows[index], as_written[index])
+        columns = _columns(group.rows)
+        self._columns |= columns
+        for watch in self._watches:
+            self._notices(watch.look(file, group, columns))
+        self._compare(group, _remember(report, file, group))
+        if len(report.sample) < _SAMPLE:
+            report.sample += as_written[: _SAMPLE - len(report.sample)]
+
+    def end(self) -> None:
+        """What is known after the last row."""
+        for watch in self._watches or ():
+            self._notices(watch.end())
+        _columns_that_nobody_has(self._report, self._columns, self._file)
+
+    def _tell(self, line: int, values: Mapping[str, Any], written: Mapping[str, Any]) -> None:
+        """Say what is odd about a row, if anything is."""
+        for oddity in self._judge(values):
+            cell = written.get(oddity.field)
+            if cell and values.get(oddity.field, "") is None:
+                oddity = _read_as_nothing(oddity, cell)
+                fault = Fault(line, oddity.field, oddity.words, NO_VALUE_HINT)
+                self._report.complain(oddity.reason, self._file, fault)
+            else:
+                words = f"{oddity.field} {oddity.words}"
+                self._report.tell(oddity.reason, self._file, line, oddity.field, words)
+
+    def _notices(self, notices: Iterable[Notice]) -> None:
+        for reason, line, place, message, hint, rows in notices:
+            self._report.complain(reason, self._file, Fault(line, place, message, hint), rows)
+
+    def _compare(self, group: Group, twice: set[int]) -> None:
+        """Look for questions that were asked before, here or in the rows that are held out.
+
+        `twice` are the marks of rows that were there before as they are.
+        """
+        report = self._report
+        first = report.format.training == "sft" and report.rows <= _COMPARED
+        if not first and self._held_out is None:
+            return
+        held = self._held_out.questions if self._held_out is not None else {}
+        questions = map(self._asked, group.rows)
+        for line, mark, question in zip(group.lines, group.marks, questions, strict=True):
+            if question is None:
+                continue
+            place = report.place(self._file, line)
+            if question in held:
+                report.met.setdefault(question, place)
+            if first and mark not in twice:
+                before = report.questions.setdefault(question, place)
+                if before != place:
+                    self._asked_before(line, *report.at(before))
+
+    def _asked_before(self, line: int, file: str, first: int) -> None:
+        place = f"line {first}" if file == self._file else f"{file}:{first}"
+        self._report.tell(Reason.ALIKE, self._file, line, "", f"asks what {place} asks")
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The columns of some rows. Where the first and the last have the same ones and all have as
+    many, no more are looked at."""
+    if rows and {*map(len, rows)} == {len(rows[0])} and rows[0].keys() == rows[-1].keys():
+        return frozenset(rows[0])
+    return frozenset(chain.from_iterable(rows))
+
+
+def _layout(file: str) -> Layout | None:
+    try:
+        return layout_of(file)
+    except DatasetError:
+        return None
+
+
+def _watches(layout: Layout | None, format: Format) -> list[Watch]:
+    """What is to be known of all rows together, in a file of this layout."""
+    found: list[Watch] = [SystemPrompts(format)] if format.is_chat else []
+    if layout in (Layout.JSONL, Layout.JSON):
+        found.append(Dates(format, in_blocks=layout is Layout.JSONL))
+    if layout is Layout.JSONL:
+        found.append(LateColumns(format))
+    if layout is Layout.CSV:
+        found.append(Cells(format))
+    return found
+
+
+def _read_as_nothing(oddity: Oddity, cell: Any) -> Oddity:
+    words = oddity.words.replace("is missing", f"is {show(cell)}, which is read as no value")
+    return oddity._replace(words=f"{oddity.field} {words}")
+
+
+def _columns_that_nobody_has(report: Report, columns: frozenset[str], file: str) -> None:
+    """axolotl stops where a column is missing, though it takes rows that have no value in it."""
+    for part in report.format.parts:
+        needed = part.holds(None) is not None and part.lacking is not Lacking.STOPS
+        if not needed or part.column in columns or not report.rows:
+            continue
+        told = {each.reason for each in report.complaints if each.field == part.column}
+        report.complaints = [each for each in report.complaints if each.field != part.column]
+        for reason in told:
+            report.found[reason] = 0
+        words = f"there is no column {part.column} in any row"
+        fault = Fault(1, part.column, words, HINTS[Reason.UNREADABLE])
+        report.complain(Reason.UNREADABLE, file, fault, report.rows)
+    report.found = +report.found
+
+
+def _remember(report: Report, file: str, group: Group) -> set[int]:
+    """Note the rows, and tell those that were there before: their marks."""
+    twice: set[int] = set()
     if not report.knows_all:
-        return
+        return twice
     known, fresh = report.marks, set(group.marks)
     if len(fresh) == len(group.marks) and known.isdisjoint(fresh):
         known |= fresh
-        return
+        return twice
     for line, mark in zip(group.lines, group.marks, strict=True):
         if mark in known:
+            twice.add(mark)
             words = "the same as an earlier row"
-            _tell(report, Reason.DUPLICATE, file, line, "", words)
+            report.tell(Reason.DUPLICATE, file, line, "", words)
         known.add(mark)
-
-
-def _complain(report: Report, reason: Reason, file: str, fault: Fault) -> None:
-    report.found[reason] += 1
-    if report.found[reason] <= _SHOWN:
-        complaint = Complaint(reason, file, *fault)
-        report.complaints.append(complaint)
-
-
-def _tell(report: Report, reason: Reason, file: str, line: int, place: str, message: str) -> None:
-    _complain(report, reason, file, Fault(line, place, message, _HINTS[reason]))
-
-
-def in_both(train: Report, held_out: Report) -> int:
-    """Held-out rows that are also trained on: what they measure is memory."""
-    return len(train.marks & held_out.marks)
+    return twice

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Literal, NamedTuple
 
 from ftui.data import parts
@@ -13,12 +14,30 @@ Training = Literal["sft", "dpo", "orpo", "kto", "reward", "process_reward"]
 """The kind of training that reads a type. ipo and simpo read what dpo reads."""
 
 
+class Lacking(Enum):
+    """What axolotl 0.19 does with a row that has no value in a column.
+
+    Each type was run with each of its columns empty: tests/e2e/test_values.py.
+    """
+
+    STOPS = "axolotl stops"
+    PASSED_OVER = "it is written without"
+    SAID = "the word None is written"
+    NOT_LEARNT = "nothing is learnt"
+
+    @property
+    def takes_anything(self) -> bool:
+        """Whether a number or a list is written as text in this place; else axolotl stops at it."""
+        return self in (Lacking.PASSED_OVER, Lacking.SAID)
+
+
 class Part(NamedTuple):
-    """A column, what it holds, and whether its text is what is learnt."""
+    """A column, what it holds, whether its text is what is learnt, and what comes of no value."""
 
     column: str
     holds: Holds
     learnt: bool = False
+    lacking: Lacking = Lacking.STOPS
 
 
 class Wrong(NamedTuple):
@@ -69,11 +88,14 @@ class Format:
 
     def wrong(self, values: Mapping[str, Any]) -> Wrong | None:
         """What keeps a row from being read as this; None when it can be."""
-        for column, holds, _ in self.parts:
-            misfit = holds(values.get(column))
+        return next((wrong for _, wrong in self.misfits(values)), None)
+
+    def misfits(self, values: Mapping[str, Any]) -> Iterator[tuple[Part, Wrong]]:
+        """Every column that does not hold what it should, and what is wrong with it."""
+        for part in self.parts:
+            misfit = part.holds(values.get(part.column))
             if misfit is not None:
-                return _at(column, misfit)
-        return None
+                yield part, _at(part.column, misfit)
 
 
 def _at(column: str, misfit: Misfit) -> Wrong:
@@ -99,7 +121,7 @@ def chat(
     if roles:
         entry["roles"] = {name: list(said) for name, said in roles.items()}
     words = f"each row has {column}: turns with {role} and {content}"
-    held = (Part(column, parts.turns(role, content), learnt=True),)
+    held = (Part(column, parts.turns_or_json(role, content), learnt=True),)
     return Format("chat_template", words, held, entry=entry)
 
 
@@ -111,8 +133,11 @@ def columns_of_your_own(question: str, answer: str, context: str = "") -> Format
         kind["field_input"] = context
     kind |= {"format": form, "no_input_format": "{instruction}\n"}
     asked = f"{question} and {context}" if context else question
-    held = [Part(question, parts.text), Part(answer, parts.text, learnt=True)]
+    held = [
+        Part(question, parts.text, lacking=Lacking.SAID),
+        Part(answer, parts.text, learnt=True, lacking=Lacking.NOT_LEARNT),
+    ]
     if context:
-        held.insert(1, Part(context, parts.text_or_nothing))
+        held.insert(1, Part(context, parts.text_or_nothing, lacking=Lacking.PASSED_OVER))
     words = f"each row has {asked}, and {answer} to learn"
     return Format("user_defined", words, tuple(held), entry={"type": kind})

@@ -51,9 +51,9 @@ def guess(
     `training` is the config's `rl`, or nothing for whatever fits, supervised fine-tuning first.
     `family` is the chat template of the types that name one: chatml or llama3.
     """
-    fitting = [each for each in _candidates(training, family) if _share(rows, each) == 1.0]
+    fitting = [each for each in formats_for(training, family) if _share(rows, each) == 1.0]
     if not fitting:
-        fitting = [each for each in _candidates(training, family) if _share(rows, each) >= 0.5]
+        fitting = [each for each in formats_for(training, family) if _share(rows, each) >= 0.5]
     if fitting:
         return _judged(rows, fitting)
     own = _own_columns(rows) if training in ("", "sft") else None
@@ -68,7 +68,8 @@ def pick(name: str, *, family: str = "chatml") -> Format | None:
     return next((each for each in every if each.name == name), None)
 
 
-def _candidates(training: str, family: str) -> Iterator[Format]:
+def formats_for(training: str, family: str = "chatml") -> Iterator[Format]:
+    """The types for a kind of training (the config's `rl`, `sft`, or nothing for all of them)."""
     wanted = {"ipo": "dpo", "simpo": "dpo"}.get(training, training)
     pairs = preferences("llama3" if family == "llama3" else "chatml")
     for each in (*pairs, *SFT):

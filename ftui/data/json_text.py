@@ -6,8 +6,13 @@ into a float, and refuses a number too large for a float and half a surrogate pa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
 
 from ftui.data.row import Unfit, show
 
@@ -52,6 +57,34 @@ OF_A_LINE = json.JSONDecoder(parse_float=_float, parse_int=_int)
 
 OF_AN_ARRAY = json.JSONDecoder(parse_float=_float, parse_int=_exact_int)
 """Decodes an item of an array, where datasets refuses integers beyond 64 bits too."""
+
+
+def may_be_twice(texts: Sequence[bytes], values: Sequence[dict[str, Any]]) -> bool:
+    """Whether a key may be there twice in an object of these rows: the text has more keys.
+
+    Never False where one is; True also for text with blanks before a colon, and the like.
+    """
+    written = sum(text.count(b'":') for text in texts)
+    try:
+        return written != orjson.dumps(values).count(b'":')
+    except TypeError:  # nested deeper than orjson writes
+        return True
+
+
+def twice(text: bytes) -> str | None:
+    """The first key that is there twice in an object of this JSON; None where none is."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            keys = [key for key, _ in pairs]
+            found.extend(key for key in values if keys.count(key) > 1)
+        return values
+
+    with contextlib.suppress(RecursionError, ValueError):
+        json.loads(text, object_pairs_hook=look)
+    return found[0] if found else None
 
 
 def why_not(error: json.JSONDecodeError) -> tuple[str, str]:

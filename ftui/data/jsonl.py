@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ftui.data.json_text import OF_A_LINE, why_not
+from ftui.data.json_text import OF_A_LINE, may_be_twice, twice, why_not
 from ftui.data.row import (
     GROUP,
     HINT,
@@ -26,6 +26,10 @@ from ftui.data.row import (
 from ftui.data.source import Source
 
 _BLANK = b" \t\r\n"
+_EXACT = 1 << 22
+"""Bytes in which every row is searched for a key that comes twice. That takes nearly as long as to
+read it: of what follows, one row in some dozens of KiB is looked at."""
+_EVERY = 8
 _OVER_LINES = "this line is not JSON alone: its object goes on over the lines that follow"
 _ONE_LINE = "Put each object on one line: `jq -c . FILE > NEW.jsonl`."
 _BOM = b"\xef\xbb\xbf"
@@ -46,19 +50,26 @@ def groups(source: Source) -> Iterator[Group]:
 
 def _groups(source: Source) -> Iterator[Group]:
     """Clean lines are read by C alone, many at a time; a fault among them costs a second look."""
-    reader, line = source.by_line(), 1
+    reader, line, done = source.by_line(), 1, 0
     stripped = _has_blanks(source.head)
     while lines := reader.readlines(GROUP):
         if not lines[-1].endswith(b"\n"):
             lines.pop()  # cut off by a failure, which is told below
+        size = sum(map(len, lines))
         if stripped:
             lines = [*map(bytes.strip, lines)]
         try:
             rows = [*map(orjson.loads, lines)]
         except ValueError:
             rows = []
-        if rows and set(map(type, rows)) == {dict}:
-            yield Group(range(line, line + len(lines)), rows, [*map(hash, lines)], [])
+        looked_at = len(lines) if done < _EXACT else done // GROUP % _EVERY == 0
+        done += size
+        if (
+            rows
+            and set(map(type, rows)) == {dict}
+            and not may_be_twice(lines[:looked_at], rows[:looked_at])
+        ):
+            yield Group(range(line, line + len(lines)), rows, [*map(hash, lines)], [], size)
         else:
             yield from gathered(_one_by_one(line, lines))
         line += len(lines)
@@ -87,7 +98,16 @@ def _look(line: int, raw: bytes) -> Row | Fault | None:
         values = orjson.loads(raw)
     except ValueError:
         return _look_again(line, raw)
-    return Row(line, values, hash(raw)) if type(values) is dict else _no_object(line, raw)
+    if type(values) is not dict:
+        return _no_object(line, raw)
+    key = twice(raw) if may_be_twice([raw], [values]) else None
+    return Row(line, values, hash(raw)) if key is None else _key_twice(line, key)
+
+
+def _key_twice(line: int, key: str) -> Fault:
+    message = f"the key {show(key)} is there twice in one object"
+    hint = "Keep one of the two: axolotl's reader stops at it, others take the last."
+    return Fault(line, show(key), message, hint)
 
 
 def _no_object(line: int, raw: bytes) -> Fault:

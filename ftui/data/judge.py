@@ -6,12 +6,13 @@ which they are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
 from ftui.data import parts
-from ftui.data.formats import Format, Wrong
+from ftui.data.formats import Format, Lacking, Part, Wrong
+from ftui.data.parts import unfolded
 
 
 class Reason(Enum):
@@ -19,11 +20,15 @@ class Reason(Enum):
 
     BROKEN = "broken"
     UNREADABLE = "not of this type"
+    LATE = "unlike the first 10 MB"
     EMPTY = "nothing to learn"
     NO_ANSWER = "no assistant turn"
     DUPLICATE = "duplicate"
+    ALIKE = "asked before"
     LAST_TURN = "ends with a question"
     ROLE = "unknown role"
+    NO_VALUE = "the word None in place of a value"
+    REWRITTEN = "no text, and written as text"
 
 
 class Oddity(NamedTuple):
@@ -46,34 +51,62 @@ _KNOWN_ROLES = frozenset(("user", "human", "system", "tool", *_ASSISTANT))
 
 
 def judge_of(format: Format) -> Judge:
-    """What to look for in the rows of a format."""
-    return _judge_turns(format) if format.is_chat else _judge_columns(format)
+    """What to look for in the rows of a format: what it does not fit first, if anything."""
+    judge = _judge_turns(format) if format.is_chat else _judge_columns(format)
+
+    def look(values: Mapping[str, Any]) -> list[Oddity]:
+        misfits = [_misfit(format, values, *each) for each in format.misfits(values)]
+        found = [oddity for oddity in misfits if oddity is not None]
+        fatal = [oddity for oddity in found if oddity.reason is Reason.UNREADABLE]
+        if fatal:
+            return fatal[:1]
+        empty = any(oddity.reason is Reason.EMPTY for oddity in found)
+        return found if empty else [*found, *judge(values)]
+
+    return look
+
+
+def _misfit(format: Format, values: Mapping[str, Any], part: Part, wrong: Wrong) -> Oddity | None:
+    """What comes of a column that does not hold what it should; None = nothing at all."""
+    is_there = values.get(part.column) is not None
+    if is_there and part.lacking.takes_anything:
+        return Oddity(Reason.REWRITTEN, wrong.field, f"{wrong.words}: it is written as text")
+    if is_there or part.lacking is Lacking.STOPS:
+        return Oddity(Reason.UNREADABLE, wrong.field, wrong.words)
+    if part.lacking is Lacking.SAID:
+        return Oddity(Reason.NO_VALUE, wrong.field, f"{wrong.words}: the word None is written")
+    if part.lacking is Lacking.PASSED_OVER or any(_others_learnt(format, values, part)):
+        return None
+    return Oddity(Reason.EMPTY, wrong.field, wrong.words)
+
+
+def _others_learnt(format: Format, values: Mapping[str, Any], part: Part) -> Iterator[bool]:
+    """Whether another column has something to learn, where this one is learnt too."""
+    for other in format.parts:
+        if part.learnt and other.learnt and other is not part:
+            yield not _is_empty(values.get(other.column))
 
 
 def _judge_columns(format: Format) -> Judge:
-    learnt = [part.column for part in format.parts if part.learnt]
+    learnt = [part for part in format.parts if part.learnt]
 
     def judge(values: Mapping[str, Any]) -> list[Oddity]:
-        empty = [column for column in learnt if _is_empty(values[column])]
-        return [Oddity(Reason.EMPTY, empty[0], "is empty")] if len(empty) == len(learnt) > 0 else []
+        said = [part for part in learnt if _is_said(part, values.get(part.column))]
+        return [Oddity(Reason.EMPTY, learnt[0].column, "is empty")] if learnt and not said else []
 
     return judge
 
 
-def is_empty(format: Format, values: Mapping[str, Any], wrong: Wrong) -> bool:
-    """Whether all that is wrong is that there is no answer: axolotl goes on, and learns nothing.
-
-    Not so in conversations, where the chat template stumbles over it (axolotl 0.19 and 0.21).
-    """
-    learnt = {part.column for part in format.parts if part.learnt}
-    return not format.is_chat and wrong.field in learnt and values.get(wrong.field) is None
+def _is_said(part: Part, value: Any) -> bool:
+    """Whether something stands in a column, be it the word None."""
+    return not _is_empty(value) or (value is None and part.lacking is Lacking.SAID)
 
 
 def _is_empty(value: Any) -> bool:
     return not value or (type(value) is str and value.isspace())
 
 
-def _roles(format: Format) -> tuple[frozenset[str], frozenset[str]]:
+def roles_of(format: Format) -> tuple[frozenset[str], frozenset[str]]:
     """The names of the assistant, and all names that axolotl knows."""
     listed: Mapping[str, list[str]] = format.keys.get("roles", {})
     known = {name for names in listed.values() for name in names}
@@ -82,10 +115,10 @@ def _roles(format: Format) -> tuple[frozenset[str], frozenset[str]]:
 
 def _judge_turns(format: Format) -> Judge:
     column, (role, content) = format.turns, format.turn_keys
-    assistants, known = _roles(format)
+    assistants, known = roles_of(format)
 
     def judge(values: Mapping[str, Any]) -> list[Oddity]:
-        turns = values[column]
+        turns = unfolded(values[column])
         odd = [turn[role] for turn in turns if turn[role] not in known]
         answers = [turn for turn in turns if turn[role] in assistants]
         found = [Oddity(Reason.ROLE, column, f"has a turn of {odd[0]!r}")] if odd else []
@@ -107,20 +140,18 @@ def odd_rows(format: Format) -> Odd:
 
 def _odd_turns(format: Format) -> Odd:
     column, (role, content) = format.turns, format.turn_keys
-    assistants, known = _roles(format)
+    assistants, known = roles_of(format)
 
     def look(rows: Rows) -> list[int]:
         odd: list[int] = []
         for index, row in enumerate(rows):
-            name, said = "", False
+            name = text = ""
             for turn in row[column]:
                 name, text = turn[role], turn[content]
                 if type(text) is not str or name not in known:
                     break
-                if name in assistants and text and not text.isspace():
-                    said = True
             else:
-                if said and name in assistants:
+                if name in assistants and text and not text.isspace():
                     continue
             odd.append(index)
         return odd

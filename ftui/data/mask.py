@@ -13,7 +13,7 @@ from ftui.text import printable
 
 LEARNT = "┃"
 READ = "·"
-END = "⏹"
+END = "■"
 """Stands after a token that ends a turn or the text."""
 NEWLINE = "↵"
 """Stands where a token holds the end of a line, so that spaces before it can be seen."""
@@ -23,7 +23,12 @@ class MaskLine(NamedTuple):
     """One line of a row's text: the tokens in it are all learnt, or all only read."""
 
     learnt: bool
-    text: str
+    tokens: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole line."""
+        return "".join(self.tokens)
 
     @property
     def sign(self) -> str:
@@ -45,9 +50,12 @@ def mask_lines(
         for number, (text, label) in enumerate(zip(texts, labels, strict=True))
     ]
     for learnt, run in groupby(marked, key=lambda token: token[0]):
-        text = "".join(text for _, text in run)
-        *whole, rest = text.split("\n")
-        for line in whole:
-            yield MaskLine(learnt, f"{line}{NEWLINE}")
-        if rest:
-            yield MaskLine(learnt, rest)
+        line: list[str] = []
+        for _, text in run:
+            *whole, rest = text.split("\n")
+            for end in whole:
+                yield MaskLine(learnt, (*line, f"{end}{NEWLINE}"))
+                line = []
+            line += [rest] if rest else []
+        if line:
+            yield MaskLine(learnt, tuple(line))

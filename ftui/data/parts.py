@@ -5,6 +5,7 @@ Written for speed: a dataset of gigabytes is looked at row by row, and nearly ev
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -81,6 +82,32 @@ def turns(role: str, content: str) -> Holds:
         return None
 
     return judge
+
+
+def turns_or_json(role: str, content: str) -> Holds:
+    """The same, or the text of such a list as JSON, which axolotl's chat_template reads too."""
+    listed = turns(role, content)
+
+    def judge(value: Any) -> Misfit | None:
+        if type(value) is not str:
+            return listed(value)
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            python = value.lstrip().startswith(("[{'", "({'"))
+            written = "is a list as Python writes it, no JSON" if python else "is text, not a list"
+            return Misfit("", written)
+        return listed(found) if type(found) is list else Misfit("", "is text, not a list")
+
+    return judge
+
+
+def unfolded(value: Any) -> Any:
+    """A list that was written as JSON text, as a list; any other value as it is.
+
+    Raises ValueError or RecursionError for text that is no JSON.
+    """
+    return json.loads(value) if type(value) is str else value
 
 
 def turn_or_text(role: str, content: str) -> Holds:

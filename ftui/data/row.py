@@ -53,9 +53,11 @@ class Group(NamedTuple):
     rows: list[dict[str, Any]]
     marks: list[int]
     faults: list[Fault]
+    size: int = 0
+    """Bytes of text that it was read from, about."""
 
 
-GROUP = 1 << 14
+GROUP = 1 << 15
 """Bytes of text. What does not fit the processor's cache is slower to look at again."""
 
 
@@ -71,10 +73,10 @@ def gathered(items: Iterable[tuple[int, Row | Fault]]) -> Iterator[Group]:
             group.faults.append(item)
         size += length
         if size >= GROUP:
-            yield Group(*group)
+            yield Group(*group, size)
             size, group = 0, _empty()
     if group.lines or group.faults:
-        yield Group(*group)
+        yield Group(*group, size)
 
 
 class _Growing(NamedTuple):

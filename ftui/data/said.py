@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ftui.data.formats import Format
+from ftui.data.parts import unfolded
 
 Values = Mapping[str, Any]
 
@@ -58,7 +59,7 @@ _BY_COLUMN: Mapping[str, str] = {
 def read(values: Values, format: Format) -> Said | Preferred | Rated:
     """What was said in a row that fits its format. Raises CannotHold."""
     if format.is_chat:
-        said = _turns(values[format.turns], *format.turn_keys, _meant(format))
+        said = _turns(unfolded(values[format.turns]), *format.turn_keys, _meant(format))
         system = values.get("system")
         if isinstance(system, str) and said[0].role != "system":
             said = (Turn("system", system), *said)
@@ -97,7 +98,7 @@ def _columns(values: Values, format: Format) -> Said:
     if isinstance(kind, Mapping):
         named = {kind["field_instruction"]: "user", kind.get("field_input", ""): "context"}
     found = {"system": "", "user": "", "context": "", "assistant": ""}
-    for column, _, learnt in format.parts:
+    for column, _, learnt, _ in format.parts:
         found["assistant" if learnt else named[column]] = values.get(column) or ""
     asked, context = found["user"] or found["context"], found["context"]
     answered = (Turn("user", asked), Turn("assistant", found["assistant"]))
@@ -108,7 +109,7 @@ def _columns(values: Values, format: Format) -> Said:
 def _asked(values: Values, format: Format) -> tuple[Turn, ...]:
     """The turns before the answer: a system prompt, and what one column asks."""
     turns: list[Turn] = []
-    for column, _, learnt in format.parts:
+    for column, _, learnt, _ in format.parts:
         value = values.get(column)
         if learnt or column in ("rejected", "label") or value is None:
             continue

@@ -7,10 +7,31 @@ A dataset is told by its number: the items of `datasets` first, then those of `t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from itertools import repeat
-from types import UnionType
-from typing import Any, NewType, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+from ftui.data.declared import Malformed, of_kind
+
+__all__ = [
+    "IGNORED",
+    "Dropped",
+    "Endings",
+    "Failed",
+    "Label",
+    "Lengths",
+    "Malformed",
+    "Part",
+    "Receipt",
+    "RowError",
+    "Rows",
+    "Shown",
+    "Template",
+    "Tokenizer",
+    "Tokens",
+    "fate_words",
+    "parse",
+    "parse_failed",
+]
 
 IGNORED = -100
 """The label of a token that is read but not learnt."""
@@ -34,10 +55,6 @@ def fate_words(fate: str) -> str:
     return _FATES.get(fate, fate.replace("_", " "))
 
 
-class Malformed(ValueError):
-    """An answer of another shape than the one that is agreed."""
-
-
 @dataclass(frozen=True)
 class Tokenizer:
     """The tokenizer with the special tokens that the config gives it."""
@@ -51,6 +68,23 @@ class Tokenizer:
     pad: str | None
     eos_id: int | None
     pad_id: int | None
+
+
+@dataclass(frozen=True)
+class Template:
+    """The turn markers, such as <|im_start|>, of the model and of the rows that are trained.
+
+    Without the tokens that begin, end and fill up every text.
+    """
+
+    own: tuple[str, ...] = ()
+    """Of the chat template that the tokenizer came with."""
+    used: tuple[str, ...] = ()
+    """Those that every shown row has."""
+    split: Mapping[str, int] = field(default_factory=dict)
+    """Those of them that are no token, with the number of tokens that they are taken apart into."""
+    prompts: bool = False
+    """Whether a template or a prompt is put around all rows; else they are the whole text."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +251,7 @@ class Tokens:
     """The first of them; `rows.fates` has the number."""
     log: tuple[str, ...]
     """Warnings of axolotl's."""
+    template: Template = Template()
 
 
 @dataclass(frozen=True)
@@ -236,55 +271,13 @@ class Failed:
 
 def parse(answer: Mapping[str, Any]) -> Tokens:
     """The train runtime's answer. Raises Malformed when it is none."""
-    read = _read(Tokens, answer)
+    read = of_kind(Tokens, answer)
     assert isinstance(read, Tokens)
     return read
 
 
 def parse_failed(failed: Mapping[str, Any]) -> Failed:
     """Why the train runtime has no answer. Raises Malformed."""
-    read = _read(Failed, failed)
+    read = of_kind(Failed, failed)
     assert isinstance(read, Failed)
     return read
-
-
-def _read(kind: Any, raw: Any) -> Any:
-    """A value of a declared type, out of JSON."""
-    if is_dataclass(kind):
-        return _read_object(kind, raw)
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is UnionType:
-        return None if raw is None else _read(inner[0], raw)
-    if origin is tuple:
-        each = _checked(raw, list)
-        kinds = repeat(inner[0]) if inner[1] is ... else inner
-        if inner[1] is not ... and len(each) != len(inner):
-            raise Malformed(f"{raw!r} has not {len(inner)} values")
-        return tuple(_read(one, value) for one, value in zip(kinds, each, strict=False))
-    if origin is Mapping:
-        pairs = _checked(raw, dict).items()
-        return {inner[0](key): _read(inner[1], value) for key, value in pairs}
-    if kind is Label:
-        return _checked(raw, int)
-    if kind is int and _checked(raw, int) < 0:
-        raise Malformed(f"{raw!r} is no count")
-    return float(_checked(raw, (int, float))) if kind is float else _checked(raw, kind)
-
-
-def _read_object(kind: Any, raw: Any) -> Any:
-    known = _checked(raw, dict)
-    kinds = get_type_hints(kind)
-    values = {}
-    for one in fields(kind):
-        name = one.metadata.get("name", one.name)
-        if name in known:
-            values[one.name] = _read(kinds[one.name], known[name])
-        elif one.default is MISSING:
-            raise Malformed(f"there is no {name} in {sorted(known)}")
-    return kind(**values)
-
-
-def _checked(raw: Any, kind: Any) -> Any:
-    if not isinstance(raw, kind) or (isinstance(raw, bool) and kind is not bool):
-        raise Malformed(f"{raw!r} is of the wrong type")
-    return raw

@@ -31,6 +31,15 @@ def resolve(reference: str) -> Path:
     return unpacked / rest if rest else unpacked
 
 
+def referred(path: str) -> str:
+    """`builtin:nano` for the folder that it was unpacked to; anything else stays what it is."""
+    try:
+        inside = Path(path).relative_to(paths.home() / "demo")
+    except ValueError:
+        return path
+    return PREFIX + "/".join(inside.parts[1:])
+
+
 def shipped(reference: str) -> Path:
     """Where ftui itself has what a reference names; unpacks nothing. Raises UsageError."""
     part, _, rest = reference.removeprefix(PREFIX).partition("/")

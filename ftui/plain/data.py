@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import sys
-import time
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ftui import paths
 from ftui.data.concerns import concerns
 from ftui.data.convert import TARGETS, convert, targets
-from ftui.data.dataset import Dataset, Groups, open_dataset
-from ftui.data.doctor import FATAL, Complaint, Report, examine, in_both
+from ftui.data.dataset import Dataset, Groups, open_dataset, read_files
+from ftui.data.doctor import (
+    FATAL,
+    Complaint,
+    Report,
+    examine,
+)
 from ftui.data.judge import Reason
 from ftui.data.said import CannotHold
-from ftui.data.tokens import Tokens
 from ftui.data.writing import written_in
 from ftui.errors import DatasetError, ExitCode, UsageError
-from ftui.plain import console, tokens
+from ftui.plain import console, held_out, tokens
+from ftui.plain import data_documents as documents
+from ftui.plain.row_progress import RowProgress
+from ftui.plan.plan import Plan
 from ftui.runtimes.datasets import read_dataset
 from ftui.text import counted
 
-_EVERY = 0.5
-"""Seconds between looks at the progress."""
+_FAULTS, _GROUPS = 5, 500
+"""So many broken rows are told where no type was found, of those in so many groups of rows."""
 
 
 @dataclass(frozen=True)
@@ -57,38 +64,62 @@ def check(wish: Wish, *, as_json: bool = False) -> int:
     Raises DatasetError, RuntimeMissing.
     """
     try:
-        dataset = _open(wish)
-        report = _examined(wish.source, dataset)
-        shared = _shared_rows(wish, dataset, report)
+        return _checked(wish, as_json=as_json)
     except DatasetError as error:
+        faults = _faults(wish.source, error.where)
         if as_json:
-            console.document(_no_document(error))
+            console.document(documents.of_no_rows(error, faults))
+        else:
+            for fault in faults:
+                console.line(complaint_words(fault))
         raise
-    seen = _tokens(wish, dataset) if wish.asks_axolotl and report.ok else None
+
+
+def _checked(wish: Wish, *, as_json: bool) -> int:
+    dataset = _open(wish)
+    plan = _plan(wish) if wish.asks_axolotl else None
+    held = wish.held_out or _tested_on(plan)
+    rows_held_out = held_out.look(held, dataset)
+    report = _examined(wish.source, dataset, rows_held_out)
+    seen, needed = None, None
+    if plan is not None and report.ok:
+        plan = _with(plan, wish, dataset)
+        seen = tokens.look(plan, wish.show)
+        needed = tokens.needed_disk(plan, seen)
     if as_json:
-        console.document(_document(dataset, report) | (tokens.document(seen) if seen else {}))
+        document = documents.of_rows(dataset, report) | held_out.document(report, rows_held_out)
+        console.document(document | (tokens.document(seen, needed) if seen else {}))
     else:
         _show(dataset, report)
         if seen is not None:
-            tokens.tell(seen)
-    if shared:
-        are = "is" if shared == 1 else "are"
-        rows = counted(shared, "row")
-        console.say(f"▲ {rows} of {wish.held_out} {are} in {wish.source} too")
-        console.say("    → what they measure is memory: remove them from one of the two")
+            tokens.tell(seen, needed)
+    if rows_held_out is not None:
+        held_out.tell(wish.source, held, report, rows_held_out)
     blocked = seen is not None and any(each.blocks for each in concerns(seen))
     return ExitCode.OK if report.ok and not blocked else ExitCode.USAGE
 
 
-def _tokens(wish: Wish, dataset: Dataset) -> Tokens:
-    """What axolotl makes of the rows in the training that was named."""
+def _faults(source: str, told: str) -> list[Complaint]:
+    """The first broken rows of a dataset of text whose type could not be found out.
+
+    They may be why. `told` is the place that is told anyway.
+    """
+    found: list[Complaint] = []
+    with contextlib.suppress(DatasetError):
+        for file, group in islice(read_files(source), _GROUPS):
+            found += [Complaint(Reason.BROKEN, file, *fault) for fault in group.faults]
+            if len(found) >= _FAULTS:
+                break
+    return [each for each in found[:_FAULTS] if f"{each.file}:{each.line}" != told]
+
+
+def _plan(wish: Wish) -> Plan:
+    """The training that was named."""
     from ftui.plan.flags import plan_from_flags
-    from ftui.plan.steps import step
     from ftui.targets.world import survey
 
-    world = survey()
-    plan = plan_from_flags(
-        world,
+    return plan_from_flags(
+        survey(),
         preset=wish.preset,
         config=wish.config,
         data=None,
@@ -96,11 +127,27 @@ def _tokens(wish: Wish, dataset: Dataset) -> Tokens:
         gpus=None,
         overrides=(),
     )
+
+
+def _tested_on(plan: Plan | None) -> str:
+    """The first of the config's `test_datasets` that is on this machine; nothing without any."""
+    listed = plan.get("test_datasets") if plan is not None else None
+    entries = listed if isinstance(listed, list) else []
+    paths = (str(entry.get("path")) for entry in entries if isinstance(entry, dict))
+    return next((path for path in paths if Path(path).exists()), "")
+
+
+def _with(plan: Plan, wish: Wish, dataset: Dataset) -> Plan:
+    """That training, on the rows at hand."""
+    from ftui.plan.steps import step
+    from ftui.targets.world import survey
+
+    world = survey()
     if wish.model:
         plan = step("model").apply(plan, wish.model, world)
-    plan = step("data").apply(plan, wish.source, world)
+    plan = step("data").apply(plan, wish.source, world.reading_as(dataset.format))
     chosen = {**dataset.entry, "path": plan.get("datasets.0.path")}
-    return tokens.look(plan.with_settings(datasets=[chosen]), wish.show)
+    return plan.with_settings(datasets=[chosen])
 
 
 def _open(wish: Wish) -> Dataset:
@@ -113,45 +160,13 @@ def _open(wish: Wish) -> Dataset:
     )
 
 
-def _examined(source: str, dataset: Dataset) -> Report:
-    shown = _Progress()
+def _examined(source: str, dataset: Dataset, held: Report | None) -> Report:
+    shown = RowProgress()
     try:
         groups = read_dataset(source, on_note=lambda words: console.say(f"▲ {words}"))
-        return examine(groups, dataset.format, on_progress=shown.rows)
+        return examine(groups, dataset.format, on_progress=shown.rows, held_out=held)
     finally:
         shown.done()
-
-
-def _shared_rows(wish: Wish, dataset: Dataset, report: Report) -> int:
-    """Rows that are in the held-out file too."""
-    if not wish.held_out:
-        return 0
-    return in_both(report, _examined(wish.held_out, dataset))
-
-
-class _Progress:
-    """A line on a terminal that says how far it is; nothing where stderr is no terminal."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + _EVERY
-        self._wide = 0
-
-    def rows(self, count: int) -> None:
-        """So many rows are read."""
-        now = time.monotonic()
-        if now >= self._next and sys.stderr.isatty():
-            self._next = now + _EVERY
-            self._write(f"reading … {count:,} rows")
-
-    def done(self) -> None:
-        """Take the line away."""
-        if self._wide:
-            self._write("")
-
-    def _write(self, words: str) -> None:
-        sys.stderr.write(f"\r{words.ljust(self._wide)}\r")
-        sys.stderr.flush()
-        self._wide = len(words)
 
 
 # ── The report ───────────────────────────────────────────────────────────────────────────────────
@@ -191,47 +206,6 @@ def complaint_words(complaint: Complaint) -> str:
     hint = f"\n    → {complaint.hint}" if complaint.hint else ""
     message = complaint.message.removeprefix(f"{complaint.field} ")
     return f"{glyph} {where}: {message}{hint}"
-
-
-def _document(dataset: Dataset, report: Report) -> dict[str, Any]:
-    return {
-        "ok": report.ok,
-        "format": dataset.format.name,
-        "surely": dataset.guess.surely,
-        "why": dataset.guess.why,
-        "entry": dataset.entry,
-        "rows": report.rows,
-        "kept": report.kept,
-        "dropped": report.dropped,
-        "reasons": {reason.value: count for reason, count in report.found.items()},
-        "languages": list(written_in(report.sample)),
-        "issues": [
-            {
-                "file": each.file,
-                "line": each.line,
-                "field": each.field,
-                "message": each.message,
-                "hint": each.hint,
-            }
-            for each in report.complaints
-        ],
-    }
-
-
-def _no_document(error: DatasetError) -> dict[str, Any]:
-    """The document of a dataset that cannot be read at all."""
-    file, _, line = error.where.rpartition(":")
-    known = line.isdigit()
-    message = f"{error.what}: {error.why}" if error.why else error.what
-    issue = {
-        "file": file if known else error.where,
-        "line": int(line) if known else 0,
-        "field": "",
-        "message": message,
-        "hint": error.hint,
-    }
-    empty: dict[str, Any] = {"rows": 0, "kept": 0, "dropped": 0, "reasons": {}, "languages": []}
-    return {"ok": False, "format": "", **empty, "issues": [issue]}
 
 
 # ── Another type ─────────────────────────────────────────────────────────────────────────────────

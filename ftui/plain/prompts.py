@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
 
+from ftui.data.dataset import Undecided
+from ftui.data.formats import Format
 from ftui.errors import FtuiError
 from ftui.plain import console
 from ftui.plan.plan import Plan
+from ftui.plan.rows_choice import Ask, following
 from ftui.plan.steps import STEPS, Field, Option, Step, World
 
 BACK = object()
@@ -19,7 +23,7 @@ def ask(plan: Plan) -> Plan:
     """Ask every step in turn, beginning with what `plan` says; `back` is always offered."""
     from ftui.targets.world import survey
 
-    world = survey().with_preset(plan.preset)
+    world = dataclasses.replace(survey().with_preset(plan.preset), asks=True)
     plans = [plan]
     while len(plans) <= len(STEPS):
         answered = _ask_step(STEPS[len(plans) - 1], plans[-1], world, first=len(plans) == 1)
@@ -52,9 +56,35 @@ def _ask_step(step: Step, plan: Plan, world: World, *, first: bool) -> Plan | No
         if value is OTHER:
             value = _asked(questionary.path(step.question))
         try:
-            return _ask_fields(step, step.apply(plan, str(value), world))
+            return _ask_fields(step, _applied(step, plan, str(value), world))
         except FtuiError as error:
             console.say(f"✗ {error}" + (f"\n  → {error.hint}" if error.hint else ""))
+
+
+def _applied(step: Step, plan: Plan, answer: str, world: World) -> Plan:
+    """The plan with an answer; a person says what the rows of a dataset are where nothing does."""
+    try:
+        return step.apply(plan, answer, world)
+    except Undecided as undecided:
+        console.say(f"▲ {undecided}")
+        return step.apply(plan, answer, world.reading_as(_ask_rows(undecided)))
+
+
+def _ask_rows(undecided: Undecided) -> Format:
+    import questionary
+
+    answers: list[str] = []
+    while isinstance(asked := following(undecided, answers), Ask):
+        choices = [
+            questionary.Choice(_label(option, asked.options), option.value)
+            for option in asked.options
+        ]
+        likeliest = next(each for each in choices if each.value == asked.current)
+        if answers:
+            choices.append(questionary.Choice("← back", BACK))
+        value = _asked(questionary.select(asked.question, choices=choices, default=likeliest))
+        answers = answers[:-1] if value is BACK else [*answers, value]
+    return asked
 
 
 def _ask_fields(step: Step, plan: Plan) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ftui.data.concerns import Concern, concerns
 from ftui.data.mask import END, LEARNT, READ, mask_lines
 from ftui.data.summary import histogram_lines, lengths_words, receipt_words, rows_words
 from ftui.data.tokens import Part, Shown, Tokens, fate_words
+from ftui.estimate.checkpoints import Disk, disk, disk_words
 from ftui.plain import console
 from ftui.plan.plan import Plan
 from ftui.text import printable, shorten
@@ -47,7 +49,14 @@ def _progress(told: Mapping[str, Any]) -> None:
         sys.stderr.flush()
 
 
-def tell(tokens: Tokens) -> None:
+def needed_disk(plan: Plan, tokens: Tokens) -> Disk | None:
+    """What the training writes; None where that isn't known."""
+    from ftui.config.build import build
+
+    return disk(build(plan), tokens.receipt)
+
+
+def tell(tokens: Tokens, needed: Disk | None) -> None:
     """The figures and the concerns on stderr, the rows on stdout."""
     for row in tokens.shown:
         for line in row_lines(row):
@@ -57,6 +66,8 @@ def tell(tokens: Tokens) -> None:
     console.say(f"  {lengths_words(tokens.lengths)}")
     console.say(f"  {rows_words(tokens)}")
     console.say(f"  {receipt_words(tokens.receipt)}")
+    if needed is not None:
+        console.say(f"  {disk_words(needed, tokens.receipt)}")
     for concern in concerns(tokens):
         console.say(concern_words(concern))
 
@@ -83,7 +94,7 @@ def concern_words(concern: Concern) -> str:
     return f"{'✗' if concern.blocks else '▲'} {shorten(printable(concern.message), 400)}{hint}"
 
 
-def document(tokens: Tokens) -> dict[str, Any]:
+def document(tokens: Tokens, needed: Disk | None) -> dict[str, Any]:
     """As `ftui data --json` tells it."""
     lengths, receipt = tokens.lengths, tokens.receipt
     return {
@@ -105,9 +116,16 @@ def document(tokens: Tokens) -> dict[str, Any]:
             "warmup_steps": receipt.warmup_steps,
             "evals": receipt.evals,
             "checkpoints": receipt.checkpoints,
+            "checkpoints_kept": receipt.checkpoints_kept,
+            "disk_gib": None if needed is None else _gib(needed),
         },
         "concerns": [
             {"blocks": each.blocks, "message": each.message, "hint": each.hint}
             for each in concerns(tokens)
         ],
     }
+
+
+def _gib(needed: Disk) -> dict[str, float]:
+    """Of one checkpoint, of the result, and of all at the fullest moment."""
+    return {name: round(count / 2**30, 4) for name, count in asdict(needed).items()}

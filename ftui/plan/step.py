@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ftui.data.dataset import Reader, read_files
+from ftui.data.formats import Format
 from ftui.plan.hardware import Hardware
 from ftui.plan.models import BaseModel
 from ftui.plan.plan import Plan, Preset
@@ -21,6 +23,13 @@ class TargetChoice:
     words: str
 
 
+class RowCount(NamedTuple):
+    """The rows of a dataset, and those of them that teach anything."""
+
+    rows: int
+    kept: int
+
+
 @dataclass(frozen=True)
 class World:
     """What there is to choose from: this machine, the presets, the base models, the targets."""
@@ -31,6 +40,17 @@ class World:
     targets: tuple[TargetChoice, ...]
     read: Reader = read_files
     """Reads the rows of a dataset."""
+    asks: bool = False
+    """Whether a person is there to say what the rows of a dataset are, where that is not certain:
+    then Undecided is raised, and the same answer is applied again in a world `reading_as`."""
+    format: Format | None = None
+    """What a person says that the rows of the dataset are; None = it is found out."""
+    counted: dict[str, RowCount] = field(default_factory=dict, compare=False)
+    """The datasets that were read, by path: a step remembers here what took a while to find out."""
+
+    def reading_as(self, format: Format) -> World:
+        """The same, where a person has said what the rows are."""
+        return dataclasses.replace(self, format=format)
 
     def with_preset(self, preset: Preset) -> World:
         """With a person's own config, where the plan starts from one, before the presets."""
@@ -68,7 +88,8 @@ class Step:
     """One question. `apply(plan, current(plan), world)` is always the plan itself.
 
     `apply` takes the value of an option, or any text where `accepts_text`; it raises FtuiError
-    with what is wrong about the text. `explain` says in a sentence or two what an answer means.
+    with what is wrong about the text. `explain` says in a sentence or two what an answer means,
+    `about` in a few words what is known of the answer that the plan has.
     """
 
     id: str
@@ -80,5 +101,8 @@ class Step:
     apply: Callable[[Plan, str, World], Plan]
     summary: Callable[[Plan], str]
     explain: Callable[[Plan, str, World], str]
+    about: Callable[[Plan, World], str] = lambda plan, world: ""
     fields: tuple[Field, ...] = ()
     accepts_text: bool = False
+    has_rows: bool = False
+    """Whether an answer is rows, which can be looked at as the model will see them."""

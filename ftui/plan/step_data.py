@@ -7,17 +7,30 @@ from pathlib import Path
 
 from ftui import paths
 from ftui.data.dataset import Dataset, open_dataset
-from ftui.data.doctor import FATAL, Report, examine
+from ftui.data.doctor import examine
+from ftui.data.entries import format_of
 from ftui.data.files import layout_of
-from ftui.data.guess import pick
 from ftui.data.layout import Layout
+from ftui.data.report import FATAL, Report
 from ftui.errors import DatasetError
 from ftui.plan.plan import Plan, start
-from ftui.plan.step import Option, Step, World
+from ftui.plan.step import Option, RowCount, Step, World
 
 _OF_THE_PRESET = ("datasets", "test_datasets", "val_set_size", "chat_template")
 _OF_PRETRAINING = ("pretraining_dataset", "streaming")
 """Settings for rows that are read as they come, in place of `datasets`."""
+_OWN = "columns of your own"
+"""The type of rows whose columns a person chose."""
+
+
+class Unfit(DatasetError):
+    """A dataset that axolotl would stop at, or learn nothing from."""
+
+    def __init__(self, source: str, report: Report, plan: Plan) -> None:
+        what, where, why, hint = _first_fault(source, report)
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.plan = plan
+        """With the dataset all the same, to look at it more closely."""
 
 
 def _current(plan: Plan) -> str:
@@ -38,13 +51,38 @@ def _options(plan: Plan, world: World) -> list[Option]:
     count = len(listed) if isinstance(listed, list) else 0
     whose = "your config" if plan.preset.text else "the preset"
     detail = f"the first of {whose}'s {count} datasets" if count > 1 else f"{whose}'s dataset"
-    options = [Option(path, path, detail), Option(own, Path(own).name, _words(plan))]
+    told = _about(plan, world) or _kind(plan)
+    mine = Option(own, Path(own).name, told, _warning(world.counted.get(own)))
+    options = [Option(path, path, detail), mine]
     return [option for option in options[: 1 if own == path else 2] if option.value]
 
 
-def _words(plan: Plan) -> str:
+def _type(plan: Plan) -> str:
     kind = plan.get("datasets.0.type", "")
-    return kind if isinstance(kind, str) else "columns of your own"
+    return kind if isinstance(kind, str) else _OWN
+
+
+def _kind(plan: Plan) -> str:
+    """What people call the type, in a word or two."""
+    kind = _type(plan)
+    return {"chat_template": "chat", _OWN: "Q and A"}.get(kind, kind)
+
+
+def _about(plan: Plan, world: World) -> str:
+    """`1,204 rows, chat`, once the rows were read."""
+    known = world.counted.get(_current(plan))
+    return f"{_rows(known.rows)}, {_kind(plan)}" if known else ""
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _warning(known: RowCount | None) -> str:
+    dropped = known.rows - known.kept if known else 0
+    if not dropped:
+        return ""
+    return f"{_rows(dropped)} {'teaches' if dropped == 1 else 'teach'} nothing: v shows why"
 
 
 def _apply(plan: Plan, answer: str, world: World) -> Plan:
@@ -56,25 +94,29 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
     if answer == _preset_path(plan):
         keys = (*_OF_THE_PRESET, *_OF_PRETRAINING)
         return plan.with_settings(**{key: copy.deepcopy(settings.get(key)) for key in keys})
-    dataset = _dataset(answer, plan, world)
+    dataset = _opened(answer, plan, world)
     gone = dict.fromkeys(("test_datasets", *_OF_PRETRAINING))
     changed = plan.with_settings(datasets=[dataset.entry], **gone)
     own_template = plan.get("chat_template") or plan.get("tokenizer_use_mistral_common")
     if "chat_template" in dataset.format.name and not own_template:
         changed = changed.with_settings(chat_template="tokenizer_default")
+    report = examine(world.read(dataset.source), dataset.format)
+    if not report.ok:
+        raise Unfit(dataset.source, report, changed)
+    world.counted[dataset.source] = RowCount(report.rows, report.kept)
     return changed
 
 
-def _dataset(answer: str, plan: Plan, world: World) -> Dataset:
-    """The dataset that was typed, every row of it looked at. Raises DatasetError."""
-    source = _source(answer)
-    training = plan.get("rl") or "sft"
-    family = "llama3" if plan.get("chat_template") == "llama3" else "chatml"
-    dataset = open_dataset(source, world.read, training=str(training), family=family)
-    report = examine(world.read(source), dataset.format)
-    if not report.ok:
-        raise _unfit(source, report)
-    return dataset
+def _opened(answer: str, plan: Plan, world: World) -> Dataset:
+    """The dataset that was typed, and what its rows are. Raises DatasetError, Undecided."""
+    return open_dataset(
+        _source(answer),
+        world.read,
+        training=str(plan.get("rl") or "sft"),
+        family="llama3" if plan.get("chat_template") == "llama3" else "chatml",
+        format=world.format,
+        ask=world.asks,
+    )
 
 
 def _source(answer: str) -> str:
@@ -85,24 +127,22 @@ def _source(answer: str) -> str:
     return str(found or Path.cwd() / answer)
 
 
-def _unfit(source: str, report: Report) -> DatasetError:
-    """The first row that axolotl would stop at, and how many there are."""
+def _first_fault(source: str, report: Report) -> tuple[str, str, str, str]:
+    """The first row that axolotl would stop at: what, where, why and a hint."""
     fatal = [each for each in report.complaints if each.reason in FATAL]
     if not fatal:
         why = f"{report.rows:,} rows, none with an answer to learn"
-        return DatasetError("there is nothing to learn", where=source, why=why)
+        return "there is nothing to learn", source, why, ""
     first, count = fatal[0], sum(report.found[reason] for reason in FATAL)
     more = f"and {count - 1:,} more like it; ftui data tells them" if count > 1 else ""
-    return DatasetError(
-        first.message, where=f"{first.file}:{first.line}", why=more, hint=first.hint
-    )
+    return first.message, f"{first.file}:{first.line}", more, first.hint
 
 
 def _explain(plan: Plan, answer: str, world: World) -> str:
     if answer == _current(plan):
-        format = pick(_words(plan))
+        format = format_of(plan.get("datasets.0", {}))
         meaning = format.words if format else "rows to learn from"
-        return f"Read as {_words(plan)}: {meaning}. Part of it is kept back for the eval loss."
+        return f"Read as {_type(plan)}: {meaning}. Part of it is kept back for the eval loss."
     return "The preset's own dataset. Type the path of a file or a folder to use yours."
 
 
@@ -117,5 +157,7 @@ DATA = Step(
     apply=_apply,
     summary=lambda plan: Path(_current(plan)).name,
     explain=_explain,
+    about=_about,
     accepts_text=True,
+    has_rows=True,
 )

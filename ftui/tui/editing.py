@@ -1,4 +1,4 @@
-"""What a person does to the config on the review: edits it in an editor, fixes it, saves it."""
+"""What a person does to the config on the review: edits, fixes, saves and writes it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ftui.text import counted
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.draft import Draft
+from ftui.tui.refusal import refuse_errors
 from ftui.tui.widgets.lines import Notice
 
 if TYPE_CHECKING:
@@ -92,3 +93,16 @@ class Editing:
             f"saved{but}: {plan.preset.path}", "without what a run adds: output, plugin, paths"
         )
         return True
+
+    async def write(self, errors: int) -> None:
+        """Write the run's files, start nothing, and say where they are."""
+        plan, text, services = self.draft.plan, self.draft.text, self._app.services
+        try:
+            refuse_errors(errors, "written")
+            run = await in_background(lambda: services.prepare(plan, text))
+        except FtuiError as error:
+            self._notice.show(error)
+            return
+        self._notice.say(
+            f"written, nothing started: {run.folder}", f"train it with {run.script_file}"
+        )

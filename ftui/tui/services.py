@@ -5,17 +5,20 @@ Tests hand in a Services with some of the parts replaced.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ftui.errors import ConfigError
+
 if TYPE_CHECKING:
     from textual.app import App
 
     from ftui.config.issue import Issue
+    from ftui.data.entries import Look
     from ftui.data.tokens import Tokens
     from ftui.plan.hardware import Gpu, Hardware
     from ftui.plan.plan import Plan
@@ -88,13 +91,49 @@ def _validator() -> AbstractAsyncContextManager[ConfigChecker]:
     return Validator()
 
 
+SHOWN = 20
+"""Rows of each dataset that come with their tokens."""
+Told = Callable[[Mapping[str, Any]], None]
+"""Hears {"phase", "done", "total"}; total 0 = nobody knows."""
+
+
+class Count(Protocol):
+    """Asks axolotl about the data of a config."""
+
+    async def __call__(
+        self, config_text: str, gpus: Sequence[Gpu] | None, on_progress: Told, /, *, show: int
+    ) -> Tokens:
+        """Everything that it makes of them, and the first `show` rows with their tokens."""
+        ...
+
+
 async def _count(
-    config_text: str, gpus: Sequence[Gpu] | None, on_progress: Callable[[Mapping[str, Any]], None]
+    config_text: str, gpus: Sequence[Gpu] | None, on_progress: Told, *, show: int
 ) -> Tokens:
     from ftui.runtimes.dataset_worker import DatasetWorker
 
     async with DatasetWorker() as worker:
-        return await worker.look(config_text, Path.cwd(), gpus, show=0, on_progress=on_progress)
+        return await worker.look(config_text, Path.cwd(), gpus, show=show, on_progress=on_progress)
+
+
+def datasets(config_text: str, key: str = "datasets") -> list[Mapping[str, Any]]:
+    """The datasets that a config names under a key. Raises ConfigError."""
+    from ftui.plan.yaml_source import YamlProblem, mapping
+
+    try:
+        listed = mapping(config_text).data.get(key)
+    except YamlProblem as problem:
+        raise ConfigError(problem.message, where=f"config.yml:{problem.line}") from problem
+    return (
+        [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    )
+
+
+def _look(config_text: str, on_progress: Callable[[int], None]) -> list[Look]:
+    from ftui.data.entries import look_at
+    from ftui.runtimes.datasets import read_dataset
+
+    return list(look_at(datasets(config_text), read_dataset, on_progress))
 
 
 def _edit(app: App[Any], path: Path) -> None:
@@ -144,11 +183,6 @@ def _launch(plan: Plan, run: Run) -> None:
     get(plan.target).launch(run)
 
 
-Count = Callable[
-    [str, "Sequence[Gpu] | None", Callable[[Mapping[str, Any]], None]], Awaitable["Tokens"]
-]
-
-
 @dataclass(frozen=True)
 class Services:
     """The functions behind the screens. All but `validator` and `edit` may block for a while."""
@@ -166,6 +200,9 @@ class Services:
     count: Count = _count
     """What axolotl makes of the data of a config that is to run on these GPUs, with word of how far
     it is. Raises DatasetError, RuntimeMissing, TimedOut; cancelled, it ends its process."""
+    look: Callable[[str, Callable[[int], None]], list[Look]] = _look
+    """What ftui itself finds in every row of a config's datasets. Raises ConfigError, and what its
+    progress raises."""
     edit: Callable[[App[Any], Path], None] = _edit
     """The person's editor on a file; it may go on beside the app. Raises FtuiError."""
     save: Callable[[Plan, str], Plan] = _save

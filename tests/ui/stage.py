@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -26,7 +26,7 @@ from ftui.runtimes import Kind
 from ftui.runtimes.progress import Progress
 from ftui.targets.base import Problem
 from ftui.tui.app import FtuiApp, Opening
-from ftui.tui.services import Facts, Services
+from ftui.tui.services import Facts, Services, Told
 from tests.fixtures.tokens import GOOD
 
 MACHINE = Hardware(cores=2, memory_gib=24.0)
@@ -117,9 +117,7 @@ def facts(plan: Plan) -> Facts:
     )
 
 
-async def count(
-    config: str, gpus: Sequence[Gpu] | None, on_progress: Callable[[Mapping[str, Any]], None]
-) -> Tokens:
+async def count(config: str, gpus: Sequence[Gpu] | None, on_progress: Told, *, show: int) -> Tokens:
     """What axolotl makes of a good dataset."""
     on_progress({"phase": "tokenizing", "done": 600, "total": 1204})
     return GOOD

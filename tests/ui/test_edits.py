@@ -75,7 +75,7 @@ async def test_the_report_follows_every_save_of_an_editor_that_stays_open(tmp_pa
         path.write_bytes(b"\xff\xfe")
         await shows(pilot, "✗ what was saved is not UTF-8 text")
         path.unlink()  # as an editor does that saves by replacing the file
-        path.write_text(good + "seed: 7\n")
+        path.write_text(good + "weight_decay: 0.1\n")
         await shows(pilot, "✓ no errors", "config.yml (edited)")
         await pilot.press("w")
         await shows(pilot, "✓ written, nothing started")
@@ -121,13 +121,13 @@ async def test_a_save_in_an_editor_that_was_opened_for_other_answers_changes_not
         await pilot.press("escape", "j")
         await walk(pilot)
         await shows(pilot, "base_model: meta-llama/Llama-3.1-8B", "It cannot run here")
-        path.write_text(first + "seed: 7\n")
+        path.write_text(first + "weight_decay: 0.1\n")
         text = await shows(pilot, f"▲ {LEFT_OUT}", str(path)[:20])
         assert "base_model: meta-llama/Llama-3.1-8B" in text
         await pilot.press("e")
         await until(pilot, lambda: len(opened) == 2)
         assert opened[1] != path, "each has a file of its own"
-        assert path.read_text() == first + "seed: 7\n"
+        assert path.read_text() == first + "weight_decay: 0.1\n"
         await pilot.press("enter", "enter")
         await shows(pilot, "✗ not launched: it needs a GPU")
         assert stage.prepared == []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,10 @@ from ftui.plan.hardware import Gpu
 from ftui.plan.steps import begin
 from ftui.tui.app import Wizard
 from ftui.tui.screens.review import ReviewScreen
+from ftui.tui.services import Told
 from tests.fixtures.tokens import GOOD
 from tests.ui.conftest import screen_text, shows, until
 from tests.ui.stage import MACHINE, Stage, StageApp, preset
-
-Told = Callable[[Mapping[str, Any]], None]
 
 
 def review(tmp_path: Path, **services: Any) -> tuple[StageApp, Stage, ReviewScreen]:
@@ -36,12 +36,13 @@ async def test_the_receipt_says_what_the_training_will_be(tmp_path: Path) -> Non
         assert "14 longer than sequence_len" in text
         assert "157,500 tokens of 412,300 (38%)" in text
         assert "93 (3 × 31, packed), warm-up 9" in text
+        assert re.search(r"disk +\d+(\.\d)? [GM]iB at most", text)
 
 
 async def test_counting_is_shown_and_a_launch_does_not_wait_for_it(tmp_path: Path) -> None:
     ended: list[str] = []
 
-    async def endless(config: str, gpus: Sequence[Gpu] | None, told: Told) -> Tokens:
+    async def endless(config: str, gpus: Sequence[Gpu] | None, told: Told, *, show: int) -> Tokens:
         told({"phase": "tokenizing", "done": 600, "total": 1204})
         try:
             await asyncio.Event().wait()
@@ -59,7 +60,7 @@ async def test_counting_is_shown_and_a_launch_does_not_wait_for_it(tmp_path: Pat
 
 
 async def test_a_run_for_nothing_is_not_launched(tmp_path: Path) -> None:
-    async def nothing(config: str, gpus: Sequence[Gpu] | None, told: Told) -> Tokens:
+    async def nothing(config: str, gpus: Sequence[Gpu] | None, told: Told, *, show: int) -> Tokens:
         return replace(GOOD, lengths=replace(GOOD.lengths, supervised=0))
 
     app, stage, screen = review(tmp_path, count=nothing)
@@ -73,7 +74,7 @@ async def test_a_run_for_nothing_is_not_launched(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_counted_hinders_nothing(tmp_path: Path) -> None:
-    async def failing(config: str, gpus: Sequence[Gpu] | None, told: Told) -> Tokens:
+    async def failing(config: str, gpus: Sequence[Gpu] | None, told: Told, *, show: int) -> Tokens:
         raise DatasetError("the tokenizer cannot be loaded", hint="it is not on this machine")
 
     app, stage, screen = review(tmp_path, count=failing)

@@ -80,7 +80,7 @@ async def test_the_first_screen_at_each_size(tmp_path: Path, size: tuple[int, in
             assert "▸ Start  ◌ Model  ◌ Data  ◌ Method  ◌ Hardware  ◌ Review" in text
         else:
             assert "For tests." in " ".join(text.replace("│", " ").split())
-            assert "◌ Model     Qwen3 0.6B" in text
+            assert "◌ Model    Qwen3 0.6B" in text
 
 
 async def test_a_warning_is_told_in_words_beside_its_option(

@@ -11,6 +11,7 @@ import pytest
 from ftui.cli import _guarded, cli
 from ftui.data.convert import TARGETS
 from ftui.data.guess import guess
+from tests.fixtures.tokens import GOOD as TOKENS
 
 USER = {"role": "user", "content": "What is the capital of France?"}
 ANSWER = {"role": "assistant", "content": "Paris."}
@@ -40,7 +41,7 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
 
 
 def test_good_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(rows(GOOD, {"messages": [USER, {**ANSWER, "content": "x"}]})) == 0
+    assert run(rows(GOOD, {"messages": [{**USER, "content": "Why?"}, ANSWER]})) == 0
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "JSONL, chat_template" in printed.err
@@ -48,7 +49,7 @@ def test_good_rows(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_odd_row_is_told_on_stdout_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
-    bad = {"messages": [USER, {**ANSWER, "content": 5}]}
+    bad = {"messages": [{**USER, "content": "Why?"}, {**ANSWER, "content": 5}]}
     assert run(rows(GOOD, bad)) == 2
     first, hint = capsys.readouterr().out.splitlines()
     assert first == "✗ rows.jsonl:2:messages.1.content: is a number, not text"
@@ -56,7 +57,7 @@ def test_an_odd_row_is_told_on_stdout_with_its_place(capsys: pytest.CaptureFixtu
 
 
 def test_the_document_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
-    code, found = document(capsys, rows(GOOD, {"messages": [USER]}))
+    code, found = document(capsys, rows(GOOD, {"messages": [{**USER, "content": "Why?"}]}))
     assert (code, found["ok"], found["format"]) == (0, True, "chat_template")
     assert (found["rows"], found["kept"], found["dropped"]) == (2, 1, 1)
     [issue] = found["issues"]
@@ -102,6 +103,70 @@ def test_rows_that_are_held_out_too_are_told(capsys: pytest.CaptureFixture[str])
     held = rows(GOOD, file="held.jsonl")
     assert run(rows(GOOD), "--held-out", held) == 0
     assert "1 row of held.jsonl is in rows.jsonl too" in capsys.readouterr().err
+
+
+def test_a_question_that_is_held_out_too_is_told_whatever_its_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    again = {"messages": [{**USER, "content": "what IS the capital of France?"}, USER, ANSWER]}
+    other = {"messages": [{**USER, "content": "Why?"}, ANSWER]}
+    same = {"messages": [USER, {**ANSWER, "content": "Lyon."}]}
+    held = rows(other, same, file="held.jsonl")
+    assert run(rows(again, GOOD), "--held-out", held) == 0
+    told = capsys.readouterr().err
+    assert "1 row of held.jsonl asks what a row of rows.jsonl asks" in told
+    assert "such as held.jsonl:2 and rows.jsonl:2" in told
+    _, found = document(capsys, "rows.jsonl", "--held-out", held)
+    assert found["held_out"] == {"rows": 2, "same": 0, "asked": 1}
+    _, found = document(capsys, "rows.jsonl")
+    assert "held_out" not in found
+
+
+def test_the_test_datasets_of_a_config_must_not_be_trained_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftui.plain.tokens.look", lambda plan, show: TOKENS)
+    rows(GOOD, file="held.jsonl")
+    Path("config.yml").write_text(
+        "base_model: some/model\n"
+        "datasets: [{path: rows.jsonl, type: chat_template}]\n"
+        "test_datasets: [{path: held.jsonl, type: chat_template}]\n"
+    )
+    assert run(rows(GOOD), "--config", "config.yml", "--show", "0") == 0
+    assert "1 row of held.jsonl is in rows.jsonl too" in capsys.readouterr().err.replace(
+        f"{Path.cwd()}/", ""
+    )
+
+
+def test_the_disk_that_a_training_needs_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftui.plain.tokens.look", lambda plan, show: TOKENS)
+    source = rows(GOOD)
+    assert run(source, "--preset", "nano-sql-lora", "--show", "0") == 0
+    told = capsys.readouterr().err
+    assert "10.4 MiB of disk: 2 checkpoints of 3.5 MiB, one more while the oldest goes" in told
+    _, found = document(capsys, source, "--preset", "nano-sql-lora")
+    assert found["receipt"]["disk_gib"] == {
+        "checkpoint": 0.0034,
+        "result": 0.0011,
+        "peak": 0.0102,
+    }
+
+
+def test_conversations_in_json_text_can_be_written_as_lists() -> None:
+    source = rows({"messages": json.dumps(GOOD["messages"])})
+    assert run(source, "--convert", "chat_template", "-o", "out.jsonl") == 0
+    assert json.loads(Path("out.jsonl").read_text()) == GOOD
+
+
+def test_numbers_in_csv_stay_text_in_another_type() -> None:
+    Path("rows.csv").write_text("instruction,output\nHow many?,007\nWhy?,NA\n")
+    assert run("rows.csv") == 2
+    assert run("rows.csv", "--convert", "alpaca", "-o", "out.jsonl") == 0
+    made = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [row["output"] for row in made] == ["007", "NA"]
+    assert run("out.jsonl") == 0
 
 
 @pytest.mark.parametrize("to", ["alpaca", "alpaca_w_system", "chat_template"])

@@ -10,8 +10,10 @@ import pytest
 from ftui.data.concerns import concerns
 from ftui.data.mask import mask_lines
 from ftui.data.summary import histogram_lines, receipt_words, rows_words
-from ftui.data.tokens import RowError, Rows, Shown, Tokens
+from ftui.data.tokens import RowError, Rows, Shown, Template, Tokens
 from ftui.plain.tokens import document, row_lines
+from ftui.plan.models import known_models
+from ftui.plan.presets import catalogue
 from tests.fixtures.tokens import GOOD, PART
 
 
@@ -53,6 +55,51 @@ def test_what_speaks_against_it(tokens: Tokens, words: str, blocks: bool) -> Non
     assert concern.blocks is blocks
 
 
+CHATML, ZEPHYR = "<|im_start|>", "<|user|>"
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (Template((CHATML,), (ZEPHYR,), {ZEPHYR: 5}, True), "<|user|> is no token to it, but 5"),
+        (Template((), (CHATML,), {CHATML: 6}, True), "<|im_start|> is no token to it, but 6"),
+        (Template((CHATML,), (), {}, True), "taught to answer after <|im_start|>"),
+        (Template((CHATML,), (ZEPHYR,), {}, True), "taught to answer after <|im_start|>"),
+    ],
+)
+def test_a_template_that_is_not_of_this_model_is_told(template: Template, words: str) -> None:
+    [concern] = concerns(with_(template=template))
+    assert words in concern.message
+    assert concern.hint
+    assert not concern.blocks
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        Template((CHATML,), (CHATML,), {}, True),
+        Template((ZEPHYR,), (ZEPHYR,), {ZEPHYR: 5}, True),  # OLMo 2 was taught it in pieces
+        Template((), (), {}, True),
+        Template((), (CHATML,), {}, True),
+        Template((CHATML,), (), {}, False),
+    ],
+)
+def test_a_template_that_fits_gets_no_word(template: Template) -> None:
+    assert concerns(with_(template=template)) == ()
+
+
+def test_every_preset_takes_the_template_of_its_model() -> None:
+    known = {model.id: model for model in known_models()}
+    for preset in catalogue().presets:
+        model = known[preset.settings["base_model"]]
+        named = preset.settings.get("chat_template") or "tokenizer_default"
+        kinds = [entry.get("type") for entry in preset.settings.get("datasets", [])]
+        if any(str(kind).startswith("chat_template") for kind in kinds):
+            assert named in ("tokenizer_default", model.chat_template), preset.name
+        else:
+            assert kinds in ([], ["completion"], ["chatml.ultra"]) or isinstance(kinds[0], dict)
+
+
 def test_no_row_left_blocks_and_says_why() -> None:
     none = with_(rows=Rows(14, 0, 0, {"too_long": 14}), lengths={"total": 0, "supervised": 0})
     first = concerns(none)[0]
@@ -62,7 +109,7 @@ def test_no_row_left_blocks_and_says_why() -> None:
 
 def test_a_mask_can_be_read_without_colour() -> None:
     lines = [f"{line.sign} {line.text}" for line in mask_lines(PART.texts, PART.labels, PART.ends)]
-    assert lines == ["· user↵", "· hi<end>⏹", "┃ yo<end>⏹", "· ↵"]
+    assert lines == ["· user↵", "· hi<end>■", "┃ yo<end>■", "· ↵"]
 
 
 def test_a_row_cannot_steer_a_terminal() -> None:
@@ -92,7 +139,7 @@ def test_the_figures_in_words() -> None:
 
 
 def test_the_document() -> None:
-    told = document(GOOD)
+    told = document(GOOD, None)
     assert told["tokens"]["learnt"] == 157_500
     assert told["receipt"]["steps"] == 93
     assert told["concerns"] == []

@@ -224,8 +224,31 @@ def test_nesting_of_any_depth_is_a_row_or_a_fault(tmp_path: Path, depth: int, ar
     assert isinstance(item, Row) or depth > 253
 
 
-def test_a_key_that_comes_twice_has_its_last_value(tmp_path: Path) -> None:
-    path = put(tmp_path / "rows.jsonl", b'{"a": "x", "a": "y"}')
+@pytest.mark.parametrize(
+    "row",
+    [
+        b'{"a": "x", "a": "y"}',
+        b'{"a" : "x", "b": 1, "a" : "y"}',
+        b'{"b": [{"a": 1, "c": 2, "a": 3}]}',
+        b'{"b": {"a": "\\":", "a": ""}}',
+    ],
+)
+def test_a_key_that_comes_twice_is_a_fault(tmp_path: Path, row: bytes) -> None:
+    good = b'{"a": "b"}\n'
+    one, two, three = read_rows(put(tmp_path / "rows.jsonl", good + row + b"\n" + good))
+    assert isinstance(two, Fault)
+    assert (two.line, two.field) == (2, "a")
+    assert isinstance(one, Row)
+    assert isinstance(three, Row)
+
+
+@pytest.mark.parametrize("row", [b'{"a" : "x"}', b'{"a": "\\": \\":"}', b'{"a": "\\u0022:"}'])
+def test_a_key_that_comes_once_is_none(tmp_path: Path, row: bytes) -> None:
+    assert rows_of(put(tmp_path / "rows.jsonl", row))[0].values.keys() == {"a"}
+
+
+def test_a_key_is_not_counted_twice_in_an_array_where_the_last_value_counts(tmp_path: Path) -> None:
+    path = put(tmp_path / "rows.json", b'[{"a": "x", "a": "y"}]')
     assert rows_of(path)[0].values == {"a": "y"}
 
 

@@ -13,6 +13,7 @@ from ftui.data.tokens import (
     Failed,
     Malformed,
     RowError,
+    Template,
     fate_words,
     parse,
     parse_failed,
@@ -30,6 +31,12 @@ ANSWER: dict[str, Any] = {
         "pad": "<|pad|>",
         "eos_id": 2,
         "pad_id": 0,
+    },
+    "template": {
+        "own": ["<|im_start|>"],
+        "used": ["<|user|>"],
+        "split": {"<|user|>": 5},
+        "prompts": True,
     },
     "rows": {
         "read": 10,
@@ -105,6 +112,7 @@ def test_an_answer_becomes_data() -> None:
         None,
         2,
     )
+    assert tokens.template == Template(("<|im_start|>",), ("<|user|>",), {"<|user|>": 5}, True)
     assert (tokens.rows.read, tokens.rows.train, tokens.rows.held_out) == (10, 6, 1)
     assert tokens.rows.dropped == {"too_long": 2, "failed": 1}
     assert tokens.lengths.percentiles[99] == 300
@@ -134,6 +142,10 @@ def test_a_row_is_shown_token_by_token() -> None:
     assert rated.label is True
 
 
+def test_an_answer_without_a_template_has_none() -> None:
+    assert parse(_with("template", None)).template == Template()
+
+
 def test_what_a_receipt_may_leave_out() -> None:
     receipt = parse(ANSWER).receipt
     assert receipt.steps_range == (9, 10)
@@ -153,6 +165,8 @@ def test_nothing_read_is_no_division() -> None:
         ("axolotl", 19),
         ("tokenizer", None),
         ("tokenizer.size", "1130"),
+        ("template.split", ["<|user|>"]),
+        ("template.prompts", 1),
         ("rows.read", -1),
         ("rows.train", 7),
         ("rows.fates", [["train", 6]]),

@@ -69,3 +69,9 @@ def test_a_reference_to_nothing(reference: str) -> None:
     with pytest.raises(UsageError) as caught:
         demo.resolve(reference)
     assert "builtin:nl2sql" in caught.value.hint
+
+
+def test_what_was_unpacked_is_known_by_its_reference() -> None:
+    for reference in ("builtin:nano", "builtin:nl2sql/train.jsonl"):
+        assert demo.referred(str(demo.resolve(reference))) == reference
+    assert demo.referred("Qwen/Qwen3-0.6B") == "Qwen/Qwen3-0.6B"

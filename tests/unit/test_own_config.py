@@ -104,7 +104,9 @@ def test_an_edit_by_hand_is_saved_with_its_remark_and_without_the_runs_settings(
 ) -> None:
     plan = opened(file)
     edited = config_text(plan).replace("lora_alpha: 32", "lora_alpha: 64  # twice")
-    edited = edited.replace("adapter: lora\n", "# one adapter for all\nadapter: lora\nweight_decay: 7\n")
+    edited = edited.replace(
+        "adapter: lora\n", "# one adapter for all\nadapter: lora\nweight_decay: 7\n"
+    )
     save(plan, edited, CONFIG)
     expected = CONFIG.replace("lora_alpha: 32", "lora_alpha: 64  # twice")
     before = "# one adapter for all\nadapter: lora\nweight_decay: 7\n"

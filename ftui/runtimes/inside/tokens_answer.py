@@ -16,6 +16,7 @@ from tokens_ledger import (  # type: ignore[import-not-found]
     place,
 )
 from tokens_receipt import receipt  # type: ignore[import-not-found]
+from tokens_template import template  # type: ignore[import-not-found]
 from tokens_texts import piece  # type: ignore[import-not-found]
 
 _ERRORS = 50
@@ -39,14 +40,16 @@ def answer(
     if config.ftui_raises:
         stops_at(ledger, fates, lengths, config.sequence_len)
     trained: Counts = noted.trained(train)
+    rows = list(shown(request["show"], tokenizer, ends, noted, fates, train, held))
     return {
         "axolotl": axolotl.__version__,
         "tokenizer": about(tokenizer),
+        "template": template(config, tokenizer, rows),
         "rows": ledger.rows(fates),
         "tokens": told(lengths[ledger.counted], trained, config.sequence_len),
         "endings": {"rows": int((trained.learnt > 0).sum()), "with_end": int(trained.ended.sum())},
         "dropped": ledger.dropped(fates, lengths),
-        "shown": list(shown(request["show"], tokenizer, ends, noted, fates, train, held)),
+        "shown": rows,
         "receipt": receipt(config, tokenizer, meta, train, request["world"]),
         "errors": [
             {**place(mark), "message": message}

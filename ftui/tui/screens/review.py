@@ -15,17 +15,17 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from ftui.errors import ConfigError, ExitCode, FtuiError, TargetUnavailable
-from ftui.text import counted
+from ftui.errors import ExitCode, FtuiError
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp, OnSaved
 from ftui.tui.background import in_background
+from ftui.tui.counting import Counting
 from ftui.tui.editing import Editing
 from ftui.tui.opinion import Opinion
+from ftui.tui.refusal import refuse_errors, refuse_what_cannot_run
 from ftui.tui.widgets.config_view import ConfigView
 from ftui.tui.widgets.launch_facts import LaunchFacts
 from ftui.tui.widgets.lines import Notice, TopLine
-from ftui.tui.widgets.receipt import ReceiptNote
 from ftui.tui.widgets.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ class ReviewScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "launch", "launch"),
         Binding("escape", "back", "back"),
-        Binding("e", "edit", "edit YAML"),
+        Binding("e", "edit", "edit"),
         Binding("f", "mend", "fix"),
-        Binding("w", "write", "write files"),
+        Binding("v", "view_data", "view data"),
+        Binding("w", "write", "write"),
         Binding("s", "save", "save"),
     ]
     app: FtuiApp
@@ -81,6 +82,10 @@ class ReviewScreen(Screen[None]):
     @cached_property
     def _opinion(self) -> Opinion:
         return Opinion(self.app.services, self.app.checker)
+
+    @cached_property
+    def _counting(self) -> Counting:
+        return Counting(self.app, self, self._opinion)
 
     @property
     def _text(self) -> str:
@@ -136,18 +141,8 @@ class ReviewScreen(Screen[None]):
         self._show_config()
         if self._launch_when_checked:
             self._launch()
-        elif not await self._opinion.errors(text):
-            self._count(text)
-
-    @work(exclusive=True, group="count")
-    async def _count(self, text: str) -> None:
-        """Let axolotl count what the training will be."""
-        note = self.query_one(ReceiptNote)
-        note.clear()
-        try:
-            note.show(await self.app.services.count(text, self._opinion.gpus, note.progress))
-        except FtuiError as error:
-            note.fail(error)
+        else:
+            self._counting.begin(text)
 
     @work(exclusive=True, group="check")
     async def _recheck(self) -> None:
@@ -179,9 +174,14 @@ class ReviewScreen(Screen[None]):
         """Show what was saved in the editor, if anything was."""
         if self._editing is not None and not self._busy and self._editing.look():
             self._opinion.begin()
-            self.workers.cancel_group(self, "count")
-            self.query_one(ReceiptNote).clear()
+            self._counting.clear()
             self._recheck()
+
+    def action_view_data(self) -> None:
+        """Show the data as the model will see it."""
+        if self._ready():
+            self._launch_when_checked = False
+            self._counting.view(self._plan, self._text)
 
     def action_mend(self) -> None:
         """Write what is out of date as it is written today."""
@@ -239,7 +239,7 @@ class ReviewScreen(Screen[None]):
 
     def _launch(self) -> None:
         if not self._busy:
-            self.workers.cancel_group(self, "count")
+            self._counting.stop()
             self._launch_when_checked = False
             self._begin("launching")
             self._launch_now()
@@ -247,8 +247,8 @@ class ReviewScreen(Screen[None]):
     @work(group="launch")
     async def _launch_now(self) -> None:
         try:
-            await self._refuse_errors("launched")
-            self._refuse_what_cannot_run()
+            refuse_errors(await self._opinion.errors(self._text), "launched")
+            refuse_what_cannot_run(self._counting.note.blocks, self._problems)
             self.app.ending = ExitCode.OK
             await self.app.launch(self._plan, self._text)
         except FtuiError as error:
@@ -256,24 +256,6 @@ class ReviewScreen(Screen[None]):
             self.query_one(Notice).show(error)
         finally:
             self._end()
-
-    async def _refuse_errors(self, done: str) -> None:
-        errors = await self._opinion.errors(self._text)
-        if errors:
-            raise ConfigError(
-                f"not {done}: the config has {counted(errors, 'error')}",
-                hint="e opens it in your editor; esc goes back to the questions",
-            )
-
-    def _refuse_what_cannot_run(self) -> None:
-        blocks = self.query_one(ReceiptNote).blocks
-        if blocks:
-            raise ConfigError("not launched: the run would be for nothing", why=blocks)
-        if self._problems:
-            raise TargetUnavailable(
-                f"not launched: it {self._problems[0].what}",
-                hint=self._problems[0].key_hint or self._problems[0].hint,
-            )
 
     def action_save(self) -> None:
         """Write the config back into the file that it was opened from."""
@@ -301,14 +283,8 @@ class ReviewScreen(Screen[None]):
 
     @work(group="write")
     async def _write(self) -> None:
-        plan, text, services = self._plan, self._text, self.app.services
+        assert self._editing is not None
         try:
-            await self._refuse_errors("written")
-            run = await in_background(lambda: services.prepare(plan, text))
-            self.query_one(Notice).say(
-                f"written, nothing started: {run.folder}", f"train it with {run.script_file}"
-            )
-        except FtuiError as error:
-            self.query_one(Notice).show(error)
+            await self._editing.write(await self._opinion.errors(self._text))
         finally:
             self._end()

@@ -6,19 +6,19 @@ the plan is one value that the steps change, and moving between steps never touc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from ftui.errors import FtuiError
 from ftui.tui import theme
+from ftui.tui.answering import answered
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.widgets.fields import FieldRow, Line
@@ -46,7 +46,8 @@ class WizardScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back"),
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("tab", "fields", "type or set"),
+        Binding("tab", "fields", "type"),
+        Binding("v", "view_data", "view data"),
         Binding("e", "edit", "edit YAML"),
     ]
     app: FtuiApp
@@ -58,6 +59,8 @@ class WizardScreen(Screen[None]):
         self._world: World | None = None
         self._steps: tuple[Step, ...] = ()
         self._index = 0
+        self._unfit: Plan | None = None
+        """With the dataset that was typed last, when it is of no use as it is."""
 
     # ── What is on it ────────────────────────────────────────────────────────────────────────
 
@@ -78,7 +81,7 @@ class WizardScreen(Screen[None]):
         world = await in_background(self.app.services.survey)
         if self._plan is None:
             self._plan = self._first_plan = begin(world.presets[0], world.hardware)
-        self._world = world.with_preset(self._plan.preset)
+        self._world = replace(world.with_preset(self._plan.preset), asks=True)
         await self.query_one("#waiting").remove()
         await self.mount(StepBody(id="body"), after=self.query_one(TopLine))
         self._steps = STEPS
@@ -106,57 +109,34 @@ class WizardScreen(Screen[None]):
 
     async def _show_step(self) -> None:
         """Fill the screen with the step at hand, the highlight on the current answer."""
-        step, plan, world = self.step, self.plan, self.world
-        options = step.options(plan, world)
-        current = step.current(plan)
+        self._unfit = None
         self._show_rail()
-        self.query_one("#question", Static).update(Content.styled(step.question, "bold"))
-        self.query_one("#problem", Notice).show(None)
-        self._close_filter()
-        text = self.query_one("#text", Line)
-        text.value = "" if current in [option.value for option in options] else current
-        self.query_one("#own").display = step.accepts_text
-        fields = self.query_one("#fields", Vertical)
-        async with self.batch():
-            await fields.remove_children()
-            await fields.mount_all(FieldRow(field, plan) for field in step.fields)
-        listed = self.query_one(Options)
-        listed.fill(options, current)
-        (text if text.value else listed).focus()
+        await self.query_one(StepBody).fill(self.step, self.plan, self.world)
         self._show_meaning()
         self.refresh_bindings()
 
     def _show_rail(self) -> None:
         rail = self.query_one(Rail)
-        stops = [Stop(step.title, step.summary(self.plan)) for step in self._steps]
+        plan, world = self.plan, self.world
+        stops = [
+            Stop(step.title, step.summary(plan), step.about(plan, world)) for step in self._steps
+        ]
         rail.stops = (*stops, Stop("Review"))
         rail.here = self._index
-        place = next(each for each in self.world.targets if each.name == self.plan.target)
+        place = next(each for each in world.targets if each.name == plan.target)
         self.query_one(TopLine).right = f"{place.title} · {place.words}"
 
     def _show_meaning(self) -> None:
         """Say what the highlighted option means, on the right or under the list."""
-        option = self.query_one(Options).choice
-        if option is None or self.focused is self.query_one("#text"):
-            title, detail, meaning, warning = "What this means", "", "", ""
-        else:
-            title, detail, meaning = option.label, option.detail, self._explain(option.value)
-            warning = f"{theme.WARNING} {option.warning}" if option.warning else ""
-        told = [(meaning, "$foreground"), (warning, "$warning")]
-        help = (self.step.help, "$secondary")
-        self.query_one("#meaning-title", Static).update(title)
-        self.query_one("#meaning", Static).update(
-            _paragraphs([(detail, "$secondary"), *told, help], "\n\n")
-        )
-        self.query_one("#meaning-below", Static).update(
-            _paragraphs(told if meaning else [help], "\n")
-        )
-
-    def _explain(self, answer: str) -> str:
-        try:
-            return self.step.explain(self.plan, answer, self.world)
-        except FtuiError as error:
-            return str(error)
+        typing = self.focused is self.query_one("#text")
+        option = None if typing else self.query_one(Options).choice
+        meaning = ""
+        if option is not None:
+            try:
+                meaning = self.step.explain(self.plan, option.value, self.world)
+            except FtuiError as error:
+                meaning = str(error)
+        self.query_one(StepBody).explain(option, meaning, self.step.help)
 
     # ── Answering ────────────────────────────────────────────────────────────────────────────
 
@@ -201,6 +181,8 @@ class WizardScreen(Screen[None]):
         """No answers before there is a question; nowhere to go below a step of options only."""
         if not self._steps:
             return action == "back"
+        if action == "view_data":
+            return self.step.has_rows
         return action != "fields" or bool(self.step.fields) or self.step.accepts_text
 
     @on(Options.OptionSelected)
@@ -219,16 +201,28 @@ class WizardScreen(Screen[None]):
     @work(exclusive=True, group="read")
     async def _read(self, answer: str) -> None:
         """Take a typed answer, once it is read: a dataset may be long."""
-        step, plan, world = self.step, self.plan, self.world
-        self.query_one("#problem", Notice).wait("reading", "esc stops it")
+        from ftui.plan.step_data import Unfit
+
+        problem = self.query_one("#problem", Notice)
+        problem.wait("reading", "esc stops it")
+        self._unfit = None
         try:
-            changed = await in_background(lambda: step.apply(plan, answer, world))
-        except FtuiError as error:
-            self.query_one("#problem", Notice).show(error)
+            plan = await answered(self.app, self.step, self.plan, answer, self.world)
+        except Unfit as unfit:
+            self._unfit = unfit.plan
+            self.query_one(Options).focus()  # so that v is a key, no letter
+            problem.show(unfit, "v shows all that was found")
             return
-        await self._take(changed)
+        except FtuiError as error:
+            problem.show(error)
+            return
+        if plan is None:
+            problem.show(None)
+        else:
+            await self._take(plan)
 
     async def _choose(self, answer: str) -> None:
+        self.workers.cancel_group(self, "read")
         try:
             plan = self.step.apply(self.plan, answer, self.world)
         except FtuiError as error:
@@ -262,21 +256,12 @@ class WizardScreen(Screen[None]):
             text.focus()
             text.action_end()
             return
-        self.query_one("#filter").display = True
-        self.query_one("#filter").focus()
+        self.query_one(StepBody).open_filter()
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
         options = self.step.options(self.plan, self.world)
         self.query_one(Options).fill(options, self.step.current(self.plan), event.value)
-
-    def _close_filter(self) -> bool:
-        """Whether there was a filter to close."""
-        box = self.query_one("#filter", Line)
-        was_open = box.display
-        box.display = False
-        box.value = ""
-        return bool(was_open)
 
     # ── Leaving a step ───────────────────────────────────────────────────────────────────────
 
@@ -284,7 +269,7 @@ class WizardScreen(Screen[None]):
         """Stop reading, close the filter, or go to the step before; from the first one, leave."""
         if self.workers.cancel_group(self, "read"):
             self.query_one("#problem", Notice).show(None)
-        elif self._steps and self._close_filter():
+        elif self._steps and self.query_one(StepBody).close_filter():
             self.query_one(Options).focus()
         elif self._index:
             self._index -= 1
@@ -298,13 +283,16 @@ class WizardScreen(Screen[None]):
         """Go to the review with the answers so far, and open the YAML in the editor there."""
         self.app.open_review(self.plan, edit=True, on_saved=self.begin_with)
 
+    def action_view_data(self) -> None:
+        """Show the highlighted dataset, or the one that was refused, as the model will see it."""
+        option = self.query_one(Options).choice
+        if self._unfit is not None:
+            self.app.open_data(self._unfit)
+        elif option is not None:
+            self.app.open_data(self.step.apply(self.plan, option.value, self.world))
+
     async def begin_with(self, plan: Plan) -> None:
         """Go on from a plan that is in the person's own file now: leaving loses nothing of it."""
         self._plan = self._first_plan = plan
         self._world = self.world.with_preset(plan.preset)
         await self._show_step()
-
-
-def _paragraphs(parts: list[tuple[str, str]], between: str) -> Content:
-    """The parts that say something, each in its style."""
-    return Content(between).join(Content.styled(text, style) for text, style in parts if text)

@@ -40,11 +40,13 @@ class Notice(Static):
     def __init__(self, *, id: str) -> None:
         super().__init__("", id=id, markup=False, classes="-none")
 
-    def show(self, error: FtuiError | None) -> None:
-        """Show `error`, or nothing."""
+    def show(self, error: FtuiError | None, more: str = "") -> None:
+        """Show `error`, or nothing; `more` is what tells more about it."""
         self.set_class(error is None, "-none")
         if error is not None:
-            self.update(explain(error))
+            told = [explain(error)]
+            told += [Content.styled(f"  → {more}", "$foreground")] if more else []
+            self.update(Content("\n").join(told))
 
     def say(self, what: str, hint: str) -> None:
         """Tell that something is done, and what can be done next."""

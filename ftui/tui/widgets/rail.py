@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -14,10 +15,11 @@ from ftui.tui import theme
 
 @dataclass(frozen=True)
 class Stop:
-    """One step on the way: its title, and the answer in a few words."""
+    """One step on the way: its title, the answer in a few words, and what is known of that."""
 
     title: str
     summary: str = ""
+    about: str = ""
 
 
 class Rail(Widget):
@@ -30,18 +32,19 @@ class Rail(Widget):
         """The stops with a glyph each: ✓ answered, ▸ here, ◌ still to come."""
         if self.size.height == 1:
             return Content("  ").join(self._mark(index) for index in range(len(self.stops)))
-        column = max((len(stop.title) for stop in self.stops), default=0) + 4
-        room = self.size.width - column
+        column = max((len(stop.title) for stop in self.stops), default=0) + 3
         return Content("\n").join(
-            Content.assemble(
-                self._mark(index).pad_right(column - len(self._mark(index))),
-                (
-                    shorten(stop.summary, room),
-                    "$secondary" if index != self.here else "$foreground",
-                ),
-            )
-            for index, stop in enumerate(self.stops)
+            line for index in range(len(self.stops)) for line in self._lines(index, column)
         )
+
+    def _lines(self, index: int, column: int) -> Iterator[Content]:
+        """A stop and its answer beside each other; under the answer what is known of it."""
+        stop, mark, room = self.stops[index], self._mark(index), self.size.width - column
+        style = "$secondary" if index != self.here else "$foreground"
+        answer = (shorten(stop.summary, room), style)
+        yield Content.assemble(mark.pad_right(column - len(mark)), answer)
+        if stop.about:
+            yield Content.styled(" " * column + shorten(stop.about, room), "$secondary")
 
     def _mark(self, index: int) -> Content:
         title = self.stops[index].title

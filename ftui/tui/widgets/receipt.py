@@ -29,10 +29,13 @@ class ReceiptNote(Static):
         self.display = False
         self.blocks = ""
         """Why a run would be for nothing; empty where it would not."""
+        self.tokens: Tokens | None = None
+        """What was counted; None as long as nothing was."""
 
     def clear(self) -> None:
         """Nothing is known of the text that is there now."""
         self.blocks = ""
+        self.tokens = None
         self.display = False
 
     def progress(self, told: Mapping[str, Any]) -> None:
@@ -46,13 +49,14 @@ class ReceiptNote(Static):
         lines = [f"{theme.WARNING} {error.what}", *filter(None, (error.why, error.hint))]
         self._tell([Content.styled(printable(line), "$secondary") for line in lines])
 
-    def show(self, tokens: Tokens) -> None:
-        """Show what was counted, and what speaks against it."""
+    def show(self, tokens: Tokens, text: str) -> None:
+        """Show what was counted of the config in `text`, and what speaks against it."""
         from ftui.data.concerns import concerns
 
-        found = concerns(tokens)
+        found, told = concerns(tokens), figures(tokens, text)
+        self.tokens = tokens
         self.blocks = next((each.message for each in found if each.blocks), "")
-        rows = _side_by_side(tokens) if self._narrow else [*map(_row, _figures(tokens))]
+        rows = _side_by_side(told) if self._narrow else [*map(_row, told)]
         self._tell([*rows, *map(_concern, found)])
 
     @property
@@ -65,8 +69,8 @@ class ReceiptNote(Static):
         self.update(Content("\n").join([*title, *lines]))
 
 
-def _figures(tokens: Tokens) -> list[tuple[str, str]]:
-    """Names and figures."""
+def figures(tokens: Tokens, text: str) -> list[tuple[str, str]]:
+    """What the training of the config in `text` will be: names and figures."""
     from ftui.data.tokens import fate_words
 
     rows, lengths = tokens.rows, tokens.lengths
@@ -77,7 +81,17 @@ def _figures(tokens: Tokens) -> list[tuple[str, str]]:
         *(("dropped", words) for words in dropped),
         ("learnt", f"{lengths.supervised:,} tokens of {lengths.total:,} ({lengths.share:.0%})"),
         *_steps(tokens.receipt),
+        *_disk(tokens.receipt, text),
     ]
+
+
+def _disk(receipt: Receipt, text: str) -> list[tuple[str, str]]:
+    """What it writes; nothing where that isn't known."""
+    from ftui.estimate.checkpoints import disk, size_words
+    from ftui.plan.yaml_source import mapping
+
+    needed = disk(mapping(text).data, receipt)
+    return [("disk", f"{size_words(needed.peak)} at most")] if needed else []
 
 
 def _steps(receipt: Receipt) -> list[tuple[str, str]]:
@@ -92,10 +106,10 @@ def _steps(receipt: Receipt) -> list[tuple[str, str]]:
     ]
 
 
-def _side_by_side(tokens: Tokens) -> list[Content]:
+def _side_by_side(told: list[tuple[str, str]]) -> list[Content]:
     """The same with several to a line, where there are few lines."""
     lines: list[str] = []
-    for name, figure in _figures(tokens):
+    for name, figure in told:
         words = f"{name} {figure}"
         if lines and len(lines[-1]) + len(words) < _NARROW:
             lines[-1] += f" · {words}"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Static
 
-from ftui.tui.widgets.fields import Line, PathSuggester
+from ftui.tui import theme
+from ftui.tui.widgets.fields import FieldRow, Line, PathSuggester
 from ftui.tui.widgets.lines import Notice
 from ftui.tui.widgets.options import Options
 from ftui.tui.widgets.rail import Rail
+
+if TYPE_CHECKING:
+    from ftui.plan.plan import Plan
+    from ftui.plan.step import Option, Step, World
 
 
 class StepBody(Horizontal):
@@ -32,3 +40,52 @@ class StepBody(Horizontal):
         with Vertical(id="meaning-side"):
             yield Static("", id="meaning-title", markup=False)
             yield Static("", id="meaning", markup=False)
+
+    async def fill(self, step: Step, plan: Plan, world: World) -> None:
+        """Show a step, the highlight on the current answer."""
+        options, current = step.options(plan, world), step.current(plan)
+        self.query_one("#question", Static).update(Content.styled(step.question, "bold"))
+        self.query_one("#problem", Notice).show(None)
+        self.close_filter()
+        text = self.query_one("#text", Line)
+        text.value = "" if current in [option.value for option in options] else current
+        self.query_one("#own").display = step.accepts_text
+        fields = self.query_one("#fields", Vertical)
+        async with self.batch():
+            await fields.remove_children()
+            await fields.mount_all(FieldRow(field, plan) for field in step.fields)
+        listed = self.query_one(Options)
+        listed.fill(options, current)
+        (text if text.value else listed).focus()
+
+    def open_filter(self) -> None:
+        """Ask for the part of a name."""
+        self.query_one("#filter").display = True
+        self.query_one("#filter").focus()
+
+    def close_filter(self) -> bool:
+        """Whether there was a filter to close."""
+        box = self.query_one("#filter", Line)
+        was_open = box.display
+        box.display = False
+        box.value = ""
+        return bool(was_open)
+
+    def explain(self, option: Option | None, meaning: str, help: str) -> None:
+        """Say what an option means, and what the step is about: at the right or under the list."""
+        title, detail = (option.label, option.detail) if option else ("What this means", "")
+        warning = f"{theme.WARNING} {option.warning}" if option and option.warning else ""
+        told = [(meaning, "$foreground"), (warning, "$warning")]
+        about = (help, "$secondary")
+        self.query_one("#meaning-title", Static).update(title)
+        self.query_one("#meaning", Static).update(
+            _paragraphs([(detail, "$secondary"), *told, about], "\n\n")
+        )
+        self.query_one("#meaning-below", Static).update(
+            _paragraphs(told if meaning else [about], "\n")
+        )
+
+
+def _paragraphs(parts: list[tuple[str, str]], between: str) -> Content:
+    """The parts that say something, each in its style."""
+    return Content(between).join(Content.styled(text, style) for text, style in parts if text)

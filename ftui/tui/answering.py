@@ -1,0 +1,31 @@
+"""A typed answer on its way into the plan: read beside the screen, and asked about where needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ftui.tui.background import in_background
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from ftui.plan.plan import Plan
+    from ftui.plan.step import Step, World
+
+
+async def answered(app: App[Any], step: Step, plan: Plan, answer: str, world: World) -> Plan | None:
+    """The plan with the answer; None when the person would not say what its rows are.
+
+    To be called from a worker. Raises FtuiError when the answer cannot be taken.
+    """
+    from ftui.data.dataset import Undecided
+
+    try:
+        return await in_background(lambda: step.apply(plan, answer, world))
+    except Undecided as undecided:
+        from ftui.tui.screens.rows import RowsScreen
+
+        format = await app.push_screen_wait(RowsScreen(undecided))
+    if format is None:
+        return None
+    return await in_background(lambda: step.apply(plan, answer, world.reading_as(format)))
