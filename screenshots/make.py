@@ -21,7 +21,7 @@ from ftui.plan.flags import plan_from_flags
 from ftui.runs.model import Run
 from ftui.runs.store import has_weights, list_runs, read_record
 from ftui.targets.world import survey
-from ftui.tui.app import Chat, FtuiApp, Opening, Watch, Wizard
+from ftui.tui.app import Chat, FtuiApp, Opening, Runs, Watch, Wizard
 
 HERE = Path(__file__).parent
 LIMIT_SECONDS = 240.0
@@ -47,6 +47,9 @@ async def main() -> None:
     await _picture("review", Wizard(plan), (120, 40), _review)
     await _picture("monitor", Watch(run), (120, 36), _monitor)
     await _picture("monitor-80x24", Watch(run), (80, 24), _monitor)
+    await _picture("runs", Runs(), (120, 24), _runs)
+    if len(list_runs()) > 1:
+        await _picture("compare", Runs(), (120, 40), _compare)
     await _picture("chat", Chat(run), (120, 32), _chat)
 
 
@@ -116,6 +119,17 @@ async def _review(pilot: Pilot[Any]) -> None:
 async def _monitor(pilot: Pilot[Any]) -> None:
     await _until(pilot, "done")
     await pilot.pause(2)
+
+
+async def _runs(pilot: Pilot[Any]) -> None:
+    await _until(pilot, "newest first")
+    await _until(pilot, "iB")  # the sizes come last
+
+
+async def _compare(pilot: Pilot[Any]) -> None:
+    await _runs(pilot)
+    await pilot.press("space", "space", "c")
+    await _until(pilot, "best loss")
 
 
 async def _chat(pilot: Pilot[Any]) -> None:

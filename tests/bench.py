@@ -17,8 +17,9 @@ from statistics import median
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
+from ftui.runs import store
 from ftui.runs.events import Point
-from ftui.runs.model import Run
+from ftui.runs.model import Run, RunRecord
 from ftui.runs.tail import LogFollower, read_history
 from ftui.runtimes.find import Kind, find
 from ftui.runtimes.process import quiet_environment
@@ -50,6 +51,13 @@ with open(sys.argv[1], "rb") as file:
     for line in file:
         orjson.loads(line)
 """
+RUNS = 5_000
+BARE_RUNS = """
+import json, os, sys
+for name in os.listdir(sys.argv[1]):
+    with open(os.path.join(sys.argv[1], name, "run.json")) as file:
+        json.load(file)
+"""
 BARE_YAML = "import sys, yaml; yaml.safe_load(open(sys.argv[1]))"
 BARE_VALIDATION = """
 import json, sys, time, torch
@@ -79,6 +87,7 @@ def main() -> None:
         _row(f"`ftui data` of 1 GB of {kind} rows, orjson line by line", *_rows(kind))
     for points in (1_000, 10_000, 100_000):
         _row(f"chart refresh, {points:,} points, a Static as large", *asyncio.run(_chart(points)))
+    _row(f"`ftui runs` of {RUNS:,} runs, json.load of each run.json", *_runs())
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         _row("reading 50,000 events, json.loads alone", *_events(run))
@@ -133,6 +142,40 @@ def _rows(kind: str) -> tuple[float, float]:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{kind}: at most {peak:.0f} MiB in any process so far", file=sys.stderr)
     return min(ours), min(theirs)
+
+
+def _runs() -> tuple[float, float]:
+    """Both as whole processes. Nine of ten runs are done; the others failed half-way."""
+    with tempfile.TemporaryDirectory() as home:
+        for number in range(RUNS):
+            _write_run(Path(home) / "runs" / f"nano-sql-{number:04}", failed=number % 10 == 0)
+        ours, bare = [FTUI, "runs"], [sys.executable, "-c", BARE_RUNS, f"{home}/runs"]
+        alone = {**os.environ, "FTUI_HOME": home}
+
+        def once(command: list[str]) -> float:
+            return _timed(
+                lambda: subprocess.run(command, env=alone, check=True, capture_output=True)
+            )
+
+        return _best(lambda: once(ours)), _best(lambda: once(bare))
+
+
+def _write_run(folder: Path, *, failed: bool, steps: int = 200) -> None:
+    """A run of 200 logged steps and a record of usual length."""
+    run = Run(folder)
+    run.output_dir.mkdir(parents=True)
+    settings = {f"setting_{number}": number for number in range(50)}
+    store.write_record(run, RunRecord(run.name, "nano", "", "local", 1.0, settings))
+    event = {"v": 1, "ts": 1.0, "max_steps": steps}
+    values = {"loss": 0.5, "grad_norm": 0.5, "learning_rate": 0.001, "ppl": 1.6}
+    logged = {**event, "event": "log", "values": values}
+    told = [{**event, "event": "launched"}, {**event, "event": "train_begin"}]
+    told += [{**logged, "step": step + 1} for step in range(steps // 2 if failed else steps)]
+    if not failed:
+        run.output_dir.joinpath("adapter_model.safetensors").touch()
+        told += [{**event, "event": kind, "step": steps} for kind in ("save", "train_end", "saved")]
+    told.append({"v": 1, "ts": 1.0, "event": "exit", "values": {"code": int(failed)}})
+    run.events_file.write_text("".join(json.dumps(each) + "\n" for each in told))
 
 
 async def _worker() -> tuple[float, float]:

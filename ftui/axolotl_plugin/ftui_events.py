@@ -24,6 +24,10 @@ from transformers import TrainerCallback
 _VERSION = 1
 _STEP_SECONDS = 0.5
 """Steps closer together than this share one `step` event."""
+_EVALUATING_SECONDS = 5.0
+"""So often an evaluation gives a sign of life."""
+_OTHER_LOSSES = ("rl", "reward_model", "process_reward_model", "kd_trainer", "diffusion")
+"""Trainings whose loss is not that of the next token, and can be anything."""
 _RSS = "memory/rss (GiB)"
 
 
@@ -38,7 +42,8 @@ class FtuiEvents(BasePlugin):  # type: ignore[misc]  # axolotl has no types
 
     def add_callbacks_pre_trainer(self, cfg: Any, model: Any) -> list[Any]:
         """Called once, before the trainer is made."""
-        return [EventCallback(self._events), StopCallback(self._stop)]
+        vocabulary = 0 if any(cfg.get(key) for key in _OTHER_LOSSES) else _vocabulary(model)
+        return [EventCallback(self._events, vocabulary), StopCallback(self._stop)]
 
     def post_train_unload(self, cfg: Any) -> None:
         """Called when the final weights are saved."""
@@ -49,9 +54,10 @@ class FtuiEvents(BasePlugin):  # type: ignore[misc]  # axolotl has no types
 class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers may have no types
     """Turns the trainer's callbacks into events, in the first process only."""
 
-    def __init__(self, events: Writer) -> None:
+    def __init__(self, events: Writer, vocabulary: int = 0) -> None:
         self._events = events
-        self._last_step = 0.0
+        self._vocabulary = vocabulary
+        self._last_step = self._last_evaluating = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Everything is loaded; the first step comes next."""
@@ -65,15 +71,43 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers may 
                 "logging_steps": args.logging_steps,
                 "eval_steps": args.eval_steps,
                 "save_steps": args.save_steps,
+                "warmup_steps": args.get_warmup_steps(state.max_steps),
+                "vocabulary": self._vocabulary,
             },
         )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """An optimizer step is done."""
         now = time.monotonic()
-        if now - self._last_step >= _STEP_SECONDS or state.global_step >= state.max_steps:
+        last = state.global_step >= state.max_steps
+        pauses = control.should_evaluate or control.should_save
+        if now - self._last_step >= _STEP_SECONDS or last or pauses:
             self._last_step = now
             self._write(state, "step", {})
+        self._announce(state, control)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """All rows were seen once more."""
+        self._announce(state, control)
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A batch of an evaluation is done."""
+        now = time.monotonic()
+        if now - self._last_evaluating >= _EVALUATING_SECONDS:
+            self._last_evaluating = now
+            self._write(state, "evaluating", {})
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """An evaluation is done; a checkpoint may be saved next."""
+        self._announce(state, control)
+
+    def _announce(self, state: Any, control: Any) -> None:
+        """What the trainer does next takes its time, and is no step."""
+        if control.should_evaluate:
+            self._last_evaluating = time.monotonic()
+            self._write(state, "evaluating", {})
+        elif control.should_save:
+            self._write(state, "saving", {})
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
@@ -137,6 +171,14 @@ def _told_by_the_first(asked: bool, args: Any) -> bool:
     said = torch.tensor(int(asked), device=args.device)
     torch.distributed.broadcast(said, src=0)
     return bool(said.item())
+
+
+def _vocabulary(model: Any) -> int:
+    """How many tokens the model chooses from; 0 where it does not say."""
+    config: Any = getattr(model, "config", None)
+    if hasattr(config, "get_text_config"):  # a model that sees images keeps its words apart
+        config = config.get_text_config()
+    return getattr(config, "vocab_size", None) or 0
 
 
 class Writer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +13,12 @@ from ftui.config.lint import check as lint
 from ftui.config.verdict import merge
 from ftui.errors import ConfigError, ExitCode, FtuiError, RuntimeMissing, UsageError
 from ftui.plain import console
+from ftui.plain.diff import agreed, show_diff
 from ftui.plan.hardware import Gpu
 from ftui.plan.places import is_index
 from ftui.plan.yaml_source import YamlProblem, mapping
 from ftui.runtimes.find import Kind, axolotl_version, find
-from ftui.text import counted, printable
+from ftui.text import counted
 
 
 @dataclass(frozen=True)
@@ -115,39 +114,13 @@ def _mended(config: Path, text: str, basis: Basis, *, yes: bool) -> str:
     if new == text:
         console.say("Nothing here can be mended without you.")
         return text
-    _show_diff(text, new, str(config))
-    if not (yes or _agreed()):
+    show_diff(text, new, str(config))
+    if not (yes or agreed()):
         console.say("Nothing was written.")
         return text
     paths.write_back(config, new, known=text)
     console.say(f"✓ {config} is written.")
     return new
-
-
-def _show_diff(old: str, new: str, name: str) -> None:
-    """The change as a unified diff; in colour on a terminal only."""
-    import difflib
-
-    import click
-
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    colours = {"+": "green", "-": "red", "@": "cyan"} if coloured else {}
-    before, after = old.splitlines(), new.splitlines()
-    for line in difflib.unified_diff(before, after, name, f"{name} (mended)", lineterm=""):
-        words = printable(line)
-        colour = colours.get(line[:1]) if not line.startswith(("+++", "---")) else None
-        click.echo(click.style(words, fg=colour) if colour else words)
-
-
-def _agreed() -> bool:
-    """Ask at the terminal. Raises UsageError when there is none."""
-    import click
-
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "nothing was written: there is no terminal to ask at", hint="add -y to write it"
-        )
-    return click.confirm("Write it?", default=False, err=True)
 
 
 @dataclass(frozen=True)

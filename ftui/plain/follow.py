@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ftui.errors import ExitCode
 from ftui.plain import console
+from ftui.plain.files import told
 from ftui.runs.events import Event, History
-from ftui.runs.failure import failure_words
+from ftui.runs.failure import what_went_wrong
+from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
 from ftui.runs.store import read_record, state
 from ftui.runs.tail import EventFollower, LogFollower
+from ftui.runs.tripwires import Trip, Tripwire
 from ftui.targets import get
-from ftui.targets.resume import resume as resume_run
-from ftui.text import duration
+from ftui.text import duration, shorten
+
+if TYPE_CHECKING:
+    from ftui.runs.failures import Diagnosis
 
 POLL_SECONDS = 0.25
 LINES_A_RUN = 40
@@ -23,29 +29,58 @@ LINES_A_RUN = 40
 
 def until_ended(run: Run) -> int:
     """Print the run's lines until it ends. Ctrl+C leaves the run alone: it is not ours to end."""
-
     history = History()
     printer = Printer(history)
-    for event in _events(run, history):
-        printer.show(event)
-    end = state(run, history)
-    console.line(ending(run, end, history))
-    return ExitCode.OK if end is RunState.DONE else ExitCode.RUN_FAILED
+    with told(run):
+        for event in _events(run, history, printer):
+            printer.show(event)
+        end = state(run, history)
+        wrong = what_went_wrong(run, end, history)
+    console.line(ending(run, end, history, wrong))
+    return ExitCode.OK if end is RunState.DONE and wrong is None else ExitCode.RUN_FAILED
 
 
-def ending(run: Run, end: RunState, history: History) -> str:
-    """How a run ended, in words, with what to do next."""
-
-    took = duration(history.last_time - history.started) if history.started else ""
+def ending(run: Run, end: RunState, history: History, wrong: Diagnosis | None) -> str:
+    """How a run ended, in words, with what to do next. `wrong`: what went wrong with it."""
     head = f"{end.glyph} {end.value}  {run.name}"
-    if end is RunState.DONE:
-        return f"{head}  {history.step} steps in {took}  weights in {run.output_dir}"
     if end is RunState.CREATED:
         return f"{head}  nothing runs yet: sh {run.script_file}"
+    if end is RunState.DONE and wrong is None:
+        return f"{head}  {_took(history)}  weights in {run.output_dir}"
+    lines = [head]
+    if end is RunState.DONE:
+        lines = [f"▲ done, but its weights are worth nothing  {run.name}  {_took(history)}"]
     if end is RunState.STOPPED:
-        again = f"\n  → go on with it: ftui resume {run.name}" if history.step else ""
-        return f"{head}  at step {history.step} of {history.max_steps}{again}"
-    return f"{head}\n  {failure_words(run)}\n  → the whole log: {run.log_file}"
+        lines = [f"{head}  at step {history.step} of {history.max_steps}", history.stop_reason]
+    if wrong is not None:
+        told = wrong.what in history.stop_reason
+        lines += [f"→ {wrong.advice}" if told else wrong.words, *_evidence(wrong)]
+    return "\n  ".join(filter(None, [*lines, *_next_commands(run, end, history, wrong)]))
+
+
+def _took(history: History) -> str:
+    took = f" in {duration(history.last_time - history.started)}" if history.started else ""
+    return f"{history.step} steps{took}"
+
+
+def _evidence(wrong: Diagnosis) -> list[str]:
+    """The line of the log that says so, where the words are not the line itself."""
+    line = wrong.evidence
+    if line is None or wrong.what.startswith(shorten(line.text, 40).rstrip("…")):
+        return []
+    number = f":{line.number}" if line.number else ""
+    return [f"train.log{number}: {shorten(line.text, 200)}"]
+
+
+def _next_commands(
+    run: Run, end: RunState, history: History, wrong: Diagnosis | None
+) -> Iterator[str]:
+    if wrong is not None and wrong.changes:
+        yield f"→ see the change, and go on with it: ftui resume {run.name} --fix"
+    elif history.step and end is not RunState.DONE:
+        yield f"→ go on with it: ftui resume {run.name}"
+    if wrong is not None:
+        yield f"→ the whole log: {run.log_file}"
 
 
 class Printer:
@@ -54,10 +89,22 @@ class Printer:
     def __init__(self, history: History) -> None:
         self._history = history
         self._next_step = 0
+        self._warned: set[tuple[Tripwire, int]] = set()
+
+    def warn(self, trips: Iterable[Trip]) -> None:
+        """Print what is wrong with the run, each tripwire once; each time that it stands still."""
+        for trip in trips:
+            known = (trip.wire, trip.since if trip.wire is Tripwire.STALL else 0)
+            if known not in self._warned:
+                self._warned.add(known)
+                console.line(f"{trip.words}\n  {trip.why}\n  → {trip.hint}")
 
     def show(self, event: Event) -> None:
         """Print a line if this event deserves one."""
         match event.kind:
+            case "launched":
+                self._next_step = 0
+                self._warned.clear()
             case "train_begin":
                 begun = f"from step {event.step} of " if event.step else ""
                 console.line(f"● training  {begun}{event.max_steps} steps")
@@ -65,24 +112,29 @@ class Printer:
                 self._next_step = event.step + max(event.max_steps // LINES_A_RUN, 1)
                 console.line(self._loss_line(event))
             case "eval" if "eval_loss" in event.values:
-                console.line(f"  step {event.step:>6}  eval loss {event.values['eval_loss']:.4f}")
+                loss = _figures(event.values["eval_loss"])
+                console.line(f"  step {event.step:>6}  eval loss {loss}")
             case "save":
                 console.line(f"  step {event.step:>6}  checkpoint saved")
 
     def _loss_line(self, event: Event) -> str:
-        loss = event.values["loss"]
-        parts = [f"  step {event.step:>6}/{event.max_steps}"]
-        parts.append(f"loss {loss:.4f}" if isinstance(loss, float) else f"loss {loss}")
+        loss = _figures(event.values["loss"])
+        parts = [f"  step {event.step:>6}/{event.max_steps}", f"loss {loss}"]
         left = self._history.seconds_left
         if left is not None:
             parts.append(f"{duration(left)} left")
         return "  ".join(parts)
 
 
-def _events(run: Run, history: History) -> Iterator[Event]:
+def _figures(value: object) -> str:
+    """A loss with four decimals; whatever else an event may hold, as it is."""
+    return f"{value:.4f}" if isinstance(value, float) else shorten(str(value), 40)
+
+
+def _events(run: Run, history: History, printer: Printer) -> Iterator[Event]:
     """Every event of the run, old and new, until the run has ended and all is read."""
 
-    follower = EventFollower(run)
+    follower, lookout = EventFollower(run), Lookout(run)
     while True:
         standing = state(run, history)
         ended = standing.ended or standing is RunState.CREATED
@@ -90,6 +142,7 @@ def _events(run: Run, history: History) -> Iterator[Event]:
         for event in events:
             history.add(event)
             yield event
+        printer.warn(lookout.look(history))
         if ended and not events:
             return
         if not events:
@@ -98,6 +151,14 @@ def _events(run: Run, history: History) -> Iterator[Event]:
 
 def print_log(run: Run, *, follow: bool) -> int:
     """Print train.log, without progress bars and control codes."""
+    if not run.log_file.exists():
+        console.say(f"{run.name} has printed nothing yet: there is no {run.log_file}")
+    with told(run):
+        _print_log(run, follow=follow)
+    return ExitCode.OK
+
+
+def _print_log(run: Run, *, follow: bool) -> None:
     log, events, history = LogFollower(run), EventFollower(run), History()
     while True:
         history.extend(events.poll())
@@ -107,26 +168,26 @@ def print_log(run: Run, *, follow: bool) -> int:
         for text in lines:
             console.line(text)
         if not lines and (ended or not follow):
-            return ExitCode.OK
+            return
         if not lines:
             time.sleep(POLL_SECONDS)
 
 
 def stop(run: Run) -> None:
-    """Ask for a clean end and say what that means. Raises OSError."""
-    answer = get(read_record(run).target).stop(run)
-    if answer is Answer.NOT_RUNNING:
+    """Ask for a clean end and say what that means."""
+    target = get(read_record(run).target)
+    try:
+        answer = target.stop(run)
+    except OSError as error:  # a full disk keeps nobody from stopping
+        why = (error.strerror or str(error)).lower()
+        console.say(f"▲ {run.name}: the request could not be written down ({why})")
+        console.say("  it was interrupted: it saves its weights if there is room, then ends")
+        return
+    with told(run):
         standing = state(run)
+    if answer is Answer.NOT_RUNNING:
         console.say(f"{standing.glyph} {run.name} is {standing}: there is nothing to stop")
         return
     glyph = "▲" if answer is Answer.ENDED else "●"
     more = "" if answer is Answer.ENDED else ". Again: at once, unsaved"
     console.say(f"{glyph} {run.name}: {answer.value}{more}")
-
-
-def resume(run: Run) -> None:
-    """Go on from the last whole checkpoint, and say which that is and which were passed over."""
-    found = resume_run(run)
-    for torn in found.passed_over:
-        console.say(f"▲ {torn.path.name} is passed over: {torn.problem}")
-    console.say(f"● {run.name} {found.words}")

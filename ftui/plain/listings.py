@@ -1,15 +1,11 @@
-"""The listing commands: presets and runs."""
+"""`ftui presets`: all presets, or one."""
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 
 from ftui.plain import console
 from ftui.plan.plan import Preset
-from ftui.runs.model import Run
-from ftui.text import duration
 
 
 def presets(name: str | None, *, as_json: bool) -> None:
@@ -47,44 +43,3 @@ def _facts(preset: Preset) -> dict[str, Any]:
         "source": preset.source,
         "file": str(preset.path),
     }
-
-
-def runs(*, as_json: bool) -> None:
-    """All runs, newest first."""
-    from ftui.runs.store import list_runs
-
-    rows = [_standing(run) for run in list_runs()]
-    if as_json:
-        console.document(rows)
-    elif not rows:
-        console.say("No runs yet. Make the first one: ftui --preset nano-sql-lora")
-    else:
-        console.table([_row(row) for row in rows])
-
-
-def _standing(run: Run) -> dict[str, Any]:
-    from ftui.runs.store import read_record, state
-    from ftui.runs.tail import read_history
-
-    history = read_history(run)
-    record = read_record(run)
-    loss = history.latest("loss")
-    standing = state(run, history)
-    return {
-        "name": run.name,
-        "state": standing.value,
-        "glyph": standing.glyph,
-        "target": record.target,
-        "step": history.step,
-        "max_steps": history.max_steps,
-        "loss": loss if loss is not None and math.isfinite(loss) else None,
-        "started": record.created,
-        "folder": str(run.folder),
-    }
-
-
-def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    loss = f"loss {row['loss']:.3f}" if row["loss"] is not None else ""
-    steps = f"{row['step']}/{row['max_steps']}" if row["max_steps"] else ""
-    age = duration(time.time() - row["started"]) + " ago"
-    return (f"{row['glyph']} {row['state']}", row["name"], row["target"], steps, loss, age)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ftui.errors import ConfigError, ExitCode, TargetUnavailable
 from ftui.plain import console, environments, follow, talk
 from ftui.plan.plan import Plan
 from ftui.targets.base import Target
 from ftui.text import duration
+
+if TYPE_CHECKING:
+    from ftui.runs.tripwires import Tripwire
 
 
 def write_files(plan: Plan) -> int:
@@ -25,8 +30,12 @@ def write_files(plan: Plan) -> int:
     return ExitCode.OK
 
 
-def run(plan: Plan) -> int:
-    """Train, follow, and evaluate where the preset can; the exit code of the contract."""
+def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
+    """Train, follow, and evaluate where the preset can; the exit code of the contract.
+
+    `stop_on`: the tripwires that may stop the run.
+    """
+    from ftui.runs.stop_on import remember
     from ftui.runs.store import state
     from ftui.runtimes import Kind, find
     from ftui.targets import get
@@ -40,6 +49,8 @@ def run(plan: Plan) -> int:
         if find(kind) is None:
             environments.make(kind)
     made = prepare(plan, target, config)
+    if stop_on:
+        remember(made, stop_on)
     console.line(f"◌ {made.name}  {plan.preset.title}")
     console.say(f"  folder {made.folder}")
     target.launch(made)

@@ -4,10 +4,12 @@ Written by ftui/axolotl_plugin (inside axolotl) and by the supervisor; read by e
 `{"v": 1, "ts": 1795339679.1, "event": "log", "step": 12, "max_steps": 375, "epoch": 0.1,
   "values": {"loss": 0.41, "grad_norm": 0.6, "learning_rate": 0.002}}`
 
-Of ftui: launched (pid) · stop_requested · exit (code; negative = signal; why, if
-it never began; what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss, memory,
-log_size).
-Of axolotl: train_begin · step · log · eval · save (path) · train_end · saved (the final weights).
+Of ftui: launched (pid) · stop_requested (why, if a tripwire asked) · exit (code; negative = signal;
+why, if it never began; what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss,
+memory, log_size).
+Of axolotl: train_begin (vocabulary: tokens the model chooses from; warmup_steps) · step · log ·
+evaluating (again and again while it lasts) · eval · saving · save (path) · train_end · saved (the
+final weights).
 JSON has no word for a float that is not finite: it is written "nan", "inf" or "-inf" and read back
 as that float, so that an exploding grad norm is seen.
 """
@@ -18,6 +20,7 @@ import json
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +28,12 @@ from typing import Any
 
 VERSION = 1
 
+_PACES = 50
+"""So many of the newest steps say how long one takes."""
+_PACES_FROM = 3
+"""Steps before there is anything to say of their pace: the first ones may compile."""
+_SIGNS = ("step", "log", "evaluating", "eval", "saving", "save")
+"""Events that only a trainer at work writes."""
 _NOT_FINITE = ("nan", "inf", "-inf")
 
 
@@ -65,6 +74,12 @@ def parse(line: str) -> Event | None:
         max_steps=int(_number(raw.get("max_steps"))),
         values=_floats(values) if isinstance(values, dict) else {},
     )
+
+
+def middle(values: Iterable[float]) -> float:
+    """The middle one of some values (the median): odd ones at either end do not count."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
 
 
 def append(file: Path, kind: str, **values: Any) -> None:
@@ -112,6 +127,16 @@ class History:
     training: bool = False
     """Whether the newest launch has come as far as training."""
     stop_requested: bool = False
+    stop_reason: str = ""
+    """Why ftui itself asked it to stop; empty when a person did."""
+    vocabulary: int = 0
+    """How many tokens the model chooses from; 0 = unknown, or of no matter for the loss."""
+    warmup_steps: int = 0
+    """Steps in which the learning rate still grows."""
+    pause: str = ""
+    """What the trainer does since the newest step, if that is no step: evaluating, saving."""
+    last_sign: float | None = None
+    """When the trainer showed last that it is at work on the steps."""
     train_ended: bool = False
     """The last step is done; the final weights may still be on their way to the disk."""
     saved: bool = False
@@ -122,17 +147,20 @@ class History:
     """The step at which training (last) began, and when."""
     _stepped: float = 0.0
     """When the newest step was seen."""
+    _paces: deque[float] = field(default_factory=lambda: deque(maxlen=_PACES))
+    """Seconds a step, of the newest steps, without the evaluations and checkpoints between them."""
 
     def add(self, event: Event) -> None:
         """Take one event in."""
         self.last_time = max(self.last_time, event.time)
         self.max_steps = event.max_steps or self.max_steps
+        self._add_sign(event)
         if event.step > self.step:
             self.step, self._stepped = event.step, event.time
         match event.kind:
             case "launched":
                 self.training = self.stop_requested = self.train_ended = self.saved = False
-                self.exit_code = None
+                self.exit_code, self.stop_reason = None, ""
             case "train_begin":
                 self._begin(event)
             case "log" | "eval":
@@ -141,6 +169,7 @@ class History:
                 self.checkpoints.append(Point(event.step, event.time))
             case "stop_requested":
                 self.stop_requested = True
+                self.stop_reason = str(event.values.get("why", ""))
             case "train_end":
                 self.train_ended = True
             case "saved":
@@ -166,8 +195,30 @@ class History:
             return None
         return (self._stepped - self._begun.value) / done * (self.max_steps - self.step)
 
+    @property
+    def seconds_a_step(self) -> float | None:
+        """How long one of the newest steps takes (the median); None before a few are done."""
+        return middle(self._paces) if len(self._paces) >= _PACES_FROM else None
+
+    def _add_sign(self, event: Event) -> None:
+        """The trainer is at work: on a new step, or on something between two of them."""
+        if event.kind not in _SIGNS:
+            return
+        steps = event.step - self.step
+        if steps > 0:
+            if self.last_sign is not None and event.time > self.last_sign:
+                self._paces.append((event.time - self.last_sign) / steps)
+            self.pause = ""
+        if event.kind in ("evaluating", "saving"):
+            self.pause = event.kind
+        self.last_sign = event.time
+
     def _begin(self, event: Event) -> None:
         """Training begins at the event's step: what an earlier try did after it is done again."""
+        self.vocabulary = int(_number(event.values.get("vocabulary")))
+        self.warmup_steps = int(_number(event.values.get("warmup_steps")))
+        self.pause, self.last_sign = "", event.time
+        self._paces.clear()
         self.started = self.started or event.time
         self.training = True
         self.step, self._stepped = event.step, event.time

@@ -29,8 +29,11 @@ class Answer(Enum):
     NOT_RUNNING = "it is not running"
 
 
-def stop(run: Run) -> Answer:
+def stop(run: Run, *, why: str = "", checkpoint: bool = True) -> Answer:
     """Ask the trainer to save a resumable checkpoint and end; asked again, end it at once.
+
+    `why`: noted where it is not a person who asks. Without `checkpoint` it saves its weights alone,
+    which take less room.
 
     The first call returns at once: the trainer looks for the request after each step. One that
     still loads has nothing to save and is interrupted. A later call returns when nothing of the
@@ -47,9 +50,9 @@ def stop(run: Run) -> Answer:
         process.send(members(run), signal.SIGINT)
         raise
     try:
-        events.append(run.events_file, "stop_requested")
+        events.append(run.events_file, "stop_requested", **({"why": why} if why else {}))
     finally:
-        if not read_history(run).training:
+        if not checkpoint or not read_history(run).training:
             process.send(members(run), signal.SIGINT)
     return Answer.ASKED
 

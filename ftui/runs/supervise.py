@@ -3,7 +3,8 @@
 It belongs to no terminal and to no ftui: it leaves its caller's session, starts train.sh in a
 session of its own with all output straight into train.log, records both processes in run.json,
 and writes the events `launched` and `exit`. If it is killed, training goes on. The arguments are
-train.sh's: from which checkpoint to go on.
+train.sh's: from which checkpoint to go on. Where the record names tripwires (extra.stop_on), it
+stops a run that touches one.
 
 One line on standard output tells the caller that the trainer has started, or why it has not:
 `{"pid": 4711}`, `{"why": "no space left on device"}`, or `{"busy": "it is running already"}`.
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.errors import RunNotFound
-from ftui.runs import events, evidence, process
+from ftui.runs import events, evidence, guard, process
 from ftui.runs.members import VARIABLE, members
 from ftui.runs.model import Run
 from ftui.runs.prepared import remove_torn
@@ -60,7 +61,7 @@ def main(folder: str, *arguments: str) -> int:
         _tell({"why": why.lower()})
         return 1
     _tell({"pid": trainer.pid})
-    os.waitid(os.P_PID, trainer.pid, os.WEXITED | os.WNOWAIT)
+    guard.wait(run, trainer.pid)
     process.kill_after(members(run), _STRAGGLERS_SECONDS)
     code = trainer.wait()
     _record_exit(run, code, **evidence.at_exit(run, before))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.events import Resize
 from textual.screen import Screen
 from textual.worker import WorkerFailed
@@ -33,6 +34,9 @@ from ftui.tui.standing import standing
 
 if TYPE_CHECKING:
     from textual.command import Provider
+
+    from ftui.data.tokens import Tokens
+    from ftui.runs.tripwires import Tripwire
 
 Glyphs = Literal["braille", "block", "ascii"]
 """What charts are drawn with."""
@@ -66,7 +70,15 @@ class Chat:
     run: Run
 
 
-Opening = Wizard | Launch | Watch | Chat
+@dataclass(frozen=True)
+class Runs:
+    """Open the list of runs: those that contain each word, in this order."""
+
+    words: tuple[str, ...] = ()
+    sort: str = "newest"
+
+
+Opening = Wizard | Launch | Watch | Chat | Runs
 OnSaved = Callable[[Plan], Awaitable[None]]
 
 SMALLEST = (80, 24)
@@ -95,14 +107,22 @@ class FtuiApp(App[ExitCode]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back"),
         Binding("f1,question_mark", "help", "help", key_display="?"),
+        Binding("f5", "runs", "all runs", show=False),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True),
     ]
 
     def __init__(
-        self, opening: Opening, *, glyphs: Glyphs = "braille", services: Services | None = None
+        self,
+        opening: Opening,
+        *,
+        glyphs: Glyphs = "braille",
+        services: Services | None = None,
+        stop_on: Sequence[Tripwire] = (),
     ) -> None:
         super().__init__()
         self.opening = opening
+        self.stop_on = stop_on
+        """The tripwires that may stop what is launched from here."""
         self.services = services or Services()
         self.checker = Checker(self.services.validator)
         self.drafts = Drafts()
@@ -129,6 +149,8 @@ class FtuiApp(App[ExitCode]):
                 return self._monitor(run)
             case Chat(run):
                 return self._chat(run)
+            case Runs(words, sort):
+                return self._runs(words, sort)
             case Launch(plan):
                 return self._review(plan, launch=True)
             case Wizard(start):
@@ -145,6 +167,18 @@ class FtuiApp(App[ExitCode]):
         """
         self.push_screen(self._review(plan, edit=edit, on_saved=on_saved))
 
+    def open_data(
+        self,
+        plan: Plan,
+        text: str = "",
+        tokens: Tokens | None = None,
+        then: Callable[[Tokens | None], None] | None = None,
+    ) -> None:
+        """Show the plan's data as the model will see it; `then` gets what axolotl counted."""
+        from ftui.tui.screens.data import DataScreen
+
+        self.push_screen(DataScreen(plan, text, tokens), then)
+
     async def launch(self, plan: Plan, config_text: str) -> None:
         """Set up what is missing, start the run, and watch it in place of the screen that asked.
 
@@ -158,6 +192,10 @@ class FtuiApp(App[ExitCode]):
             if not await self.push_screen_wait(SetupScreen(missing, at_once=asked)):
                 return
         run = await in_background(lambda: self.services.prepare(plan, config_text))
+        if self.stop_on:
+            from ftui.runs.stop_on import remember
+
+            await in_background(lambda: remember(run, self.stop_on))
         await self.checker.close()  # the memory that it holds is the trainer's now
         await in_background(lambda: self.services.launch(plan, run))
         monitor = self._monitor(run, then_chat=asked)
@@ -170,6 +208,24 @@ class FtuiApp(App[ExitCode]):
     def open_chat(self, run: Run) -> None:
         """Talk with a run's model."""
         self.push_screen(self._chat(run))
+
+    def open_run(self, run: Run) -> None:
+        """Watch a run above the list of runs."""
+        self.push_screen(self._monitor(run))
+
+    def action_runs(self) -> None:
+        """Show all runs; where they are below this screen already, go back to them."""
+        from ftui.tui.screens.runs import RunsScreen
+
+        if any(isinstance(screen, RunsScreen) for screen in self.screen_stack):
+            while not isinstance(self.screen, RunsScreen):
+                self.pop_screen()
+        else:
+            self.push_screen(self._runs())
+
+    def speak_of(self, run: Run | None) -> None:
+        """Which run the person hears of on leaving."""
+        self._watched = run
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys in words: enter, esc, ctrl+p."""
@@ -210,7 +266,17 @@ class FtuiApp(App[ExitCode]):
         yield SystemCommand(
             "light or dark", "Switch between the two themes", self.action_switch_theme
         )
+        yield SystemCommand("runs", "All runs: watch, compare, resume, clean up", self.action_runs)
         yield SystemCommand("quit", "Leave; runs go on", self.action_quit)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice; its own terminal driver does not notice that the terminal is gone."""
+        chosen = super().get_driver_class()
+        if chosen.__name__ != "LinuxDriver":
+            return chosen
+        from ftui.tui.terminal import Terminal
+
+        return Terminal
 
     def on_mount(self) -> None:
         """A closed terminal ends the app in order, and with it what it is setting up or serving."""
@@ -262,6 +328,11 @@ class FtuiApp(App[ExitCode]):
 
         return ReviewScreen(plan, edit=edit, launch=launch, on_saved=on_saved)
 
+    def _runs(self, words: tuple[str, ...] = (), sort: str = "newest") -> Screen[Any]:
+        from ftui.tui.screens.runs import RunsScreen
+
+        return RunsScreen(words, sort, watched=self._watched)
+
     def _monitor(self, run: Run, *, then_chat: bool = False) -> Screen[Any]:
         from ftui.tui.screens.monitor import MonitorScreen
 
@@ -275,11 +346,13 @@ class FtuiApp(App[ExitCode]):
         return ChatScreen(run)
 
 
-def run_app(opening: Opening, *, glyphs: Glyphs = "braille") -> ExitCode:
+def run_app(
+    opening: Opening, *, glyphs: Glyphs = "braille", stop_on: Sequence[Tripwire] = ()
+) -> ExitCode:
     """Run the TUI until the person leaves; the exit code for the shell.
 
     The caller has made sure that there is a terminal: without one Textual never ends.
     """
-    result = FtuiApp(opening, glyphs=glyphs).run()
+    result = FtuiApp(opening, glyphs=glyphs, stop_on=stop_on).run()
     join_all(limit=10.0)
     return ExitCode.RUN_FAILED if result is None else result

@@ -37,10 +37,15 @@ class Counting:
 
     def begin(self, text: str) -> None:
         """Count, unless the text is known to be wrong, or was counted already."""
-        known = text == self._text and self.note.tokens is not None
-        self._text = text
-        if not known and not self._viewing:
+        self._turn_to(text)
+        if self.note.tokens is None and not self._viewing:
             self._screen.run_worker(self._count(text), group=_GROUP, exclusive=True)
+
+    def _turn_to(self, text: str) -> None:
+        """What was counted of another text is not true of this one."""
+        if text != self._text:
+            self.clear()
+            self._text = text
 
     def stop(self) -> None:
         """End the counting; what is counted stays."""
@@ -67,12 +72,12 @@ class Counting:
 
         def then(tokens: Tokens | None) -> None:
             self._viewing = False
-            if tokens is not None and self._text in (text, ""):
-                self._text = text
+            if tokens is not None and text == self._text:
                 self.note.show(tokens, text)
             elif self._text:
                 self.begin(self._text)
 
         self.stop()
+        self._turn_to(text)
         self._viewing = True
         self._app.open_data(plan, text, self.note.tokens, then)

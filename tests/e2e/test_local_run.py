@@ -13,14 +13,17 @@ from ftui.plan.plan import start
 from ftui.plan.presets import find
 from ftui.runs import store
 from ftui.runs.checkpoints import checkpoints
+from ftui.runs.lookout import Lookout
 from ftui.runs.members import members
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
+from ftui.runs.stop_on import remember
 from ftui.runs.tail import EventFollower, LogFollower
+from ftui.runs.tripwires import Trip, Tripwire
 from ftui.targets import get
 from ftui.targets.prepare import prepare
-from ftui.targets.resume import resume
-from tests.standins import runs
+from ftui.targets.resume import fix_of, resume
+from tests.standins import runs, secrets
 from tests.standins.runs import history, state, wait_for
 
 LIMIT = 600.0
@@ -51,13 +54,26 @@ def come_to(run: Run, step: int) -> None:
     assert history(run).step >= step, store.failure_words(run)
 
 
-def test_a_run_reaches_its_end_though_ftui_is_killed(made: list[Run]) -> None:
+def test_a_run_reaches_its_end_though_ftui_is_killed(
+    made: list[Run], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = secrets.plant(monkeypatch)
     run = prepared(made, max_steps=8, save_steps=4, val_set_size=0.005, eval_steps=4)
+    remember(run, tuple(Tripwire))
     with runs.launched_by_another(run) as kill_it:
         come_to(run, 1)
         kill_it()
     assert state(run) is RunState.TRAINING
-    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    watch = Lookout(run)
+    trips: list[Trip] = []
+
+    def ended() -> bool:
+        trips.extend(watch.look(history(run)))
+        return state(run).ended
+
+    wait_for(ended, "the end", LIMIT)
+    assert trips == []
+    assert secrets.found(values, home) == []
 
     assert state(run) is RunState.DONE
     told = history(run)
@@ -68,6 +84,11 @@ def test_a_run_reaches_its_end_though_ftui_is_killed(made: list[Run]) -> None:
     assert [point.step for point in told.checkpoints] == [4, 8]
     assert (told.max_steps, told.exit_code) == (8, 0)
     assert members(run) == []
+    kinds = [event.kind for event in EventFollower(run).poll()]
+    assert kinds.index("evaluating") < kinds.index("eval") < kinds.index("saving")
+    assert told.vocabulary > 100
+    assert told.warmup_steps == 10  # the preset's
+    assert told.seconds_a_step is not None
     log = LogFollower(run).poll()
     assert any("'train_loss'" in line for line in log)
     assert not any("\r" in line or "\x1b" in line for line in log)
@@ -98,6 +119,24 @@ def test_a_run_is_stopped_and_goes_on_where_it_was(made: list[Run]) -> None:
     assert rates[-1] < rates[stopped.step - 1]  # the schedule went on, too
     begun = [event.step for event in EventFollower(run).poll() if event.kind == "train_begin"]
     assert begun == [0, stopped.step]
+
+
+def test_numbers_that_are_lost_stop_the_run_and_it_begins_anew_with_smaller_steps(
+    made: list[Run],
+) -> None:
+    run = prepared(
+        made, max_steps=200, save_steps=50, learning_rate=1e30, max_grad_norm=1e30, warmup_steps=0
+    )
+    remember(run, [Tripwire.NAN])
+    get("local").launch(run)
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    assert state(run) is RunState.STOPPED
+    assert "numbers lost" in history(run).stop_reason
+    fix = fix_of(run)
+    assert fix is not None
+    assert resume(run, fix).checkpoint is None
+    come_to(run, 1)
+    assert yaml.safe_load(run.config_file.read_text())["learning_rate"] == 2.5e29
 
 
 def test_a_config_that_axolotl_refuses_is_explained(made: list[Run]) -> None:

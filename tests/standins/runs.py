@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import yaml
+
 from ftui.runs import process, store
 from ftui.runs.events import History
 from ftui.runs.members import members
@@ -28,7 +30,7 @@ time.sleep(3600)
 _TRAINER = Path(__file__).with_name("scripted_trainer.py")
 
 
-def make_run(steps: int = 3, manner: str = "") -> Run:
+def make_run(steps: int = 3, manner: str = "", config: str = "") -> Run:
     """A prepared run in FTUI_HOME whose train.sh runs the scripted trainer."""
     run = store.create("scripted")
     command = shlex.join([sys.executable, str(_TRAINER), str(steps), *filter(None, [manner])])
@@ -41,8 +43,9 @@ def make_run(steps: int = 3, manner: str = "") -> Run:
         title="Scripted",
         target="local",
         created=time.time(),
-        settings={},
+        settings=yaml.safe_load(config) or {},
     )
+    run.config_file.write_text(config)
     store.write_record(run, record)
     return run
 

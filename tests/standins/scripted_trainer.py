@@ -5,9 +5,10 @@ Runs in a run folder, started by its train.sh:
 `allowed` holds the number of steps it may do, so that a test decides when what happens. Like the
 real one it writes a checkpoint every second step, with trainer_state.json last; a file `stop` ends
 it with a checkpoint and its weights; SIGINT saves the weights alone and ends it with 0.
-Manners: fail, no-weights; loading has no handler for SIGINT yet; stubborn ignores every polite
-request and has a child that does the same; launcher lets a child in a session of its own train, as
-torchrun does, and ends as that ends.
+Manners: fail, no-weights; memory is short after step 5, while config.yml says micro_batch_size: 4;
+nan loses its numbers at step 3, while it says learning_rate: 0.4; loading has no handler for SIGINT
+yet; stubborn ignores every polite request and has a child that does the same; launcher lets a child
+in a session of its own train, as torchrun does, and ends as that ends.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ STUBBORN = (
     "for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, signal.SIG_IGN)\n"
     "time.sleep(600)"
 )
+OUT_OF_MEMORY = (
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total "
+    "capacity of 7.60 GiB of which 1.20 GiB is free."
+)
 OUT = Path("out")
 STEP_SECONDS = float(os.environ.get("SCRIPTED_STEP_SECONDS", "0"))
 KEPT = 2
@@ -50,9 +55,13 @@ def main(steps: int, manner: str, checkpoint: str) -> int:
     tell("train_begin", step, steps)
     while step < steps and wait_until_allowed(step + 1, heed=manner != "stubborn"):
         step += 1
-        train(step, steps)
+        lost = manner == "nan" and step >= 3 and says("learning_rate: 0.4")
+        train(step, steps, lost=lost)
         if manner == "fail":
             raise RuntimeError("the loss is sad")
+        if manner == "memory" and step == 5 and says("micro_batch_size: 4"):
+            print(OUT_OF_MEMORY, flush=True)
+            return 1
     if step < steps:
         save_checkpoint(step, steps)
     tell("train_end", step, steps)
@@ -62,10 +71,15 @@ def main(steps: int, manner: str, checkpoint: str) -> int:
     return 0
 
 
-def train(step: int, steps: int) -> None:
+def says(setting: str) -> bool:
+    return setting in Path("config.yml").read_text()
+
+
+def train(step: int, steps: int, *, lost: bool) -> None:
     time.sleep(STEP_SECONDS)
     tell("step", step, steps)
-    tell("log", step, steps, loss=1 / step, grad_norm=0.5, learning_rate=0.001)
+    numbers = {"loss": 0.0, "grad_norm": "nan"} if lost else {"loss": 1 / step, "grad_norm": 0.5}
+    tell("log", step, steps, learning_rate=0.001, **numbers)
     if step % 2 == 0:
         save_checkpoint(step, steps)
 

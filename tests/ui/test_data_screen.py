@@ -24,6 +24,7 @@ from ftui.tui.app import Wizard
 from ftui.tui.screens.data import DataScreen
 from ftui.tui.screens.review import ReviewScreen
 from ftui.tui.services import Told, datasets
+from ftui.tui.widgets.data_figures import DataFigures
 from tests.fixtures.tokens import GOOD
 from tests.ui.conftest import screen_text, shows, until
 from tests.ui.reviews import review
@@ -246,9 +247,11 @@ async def test_a_refused_dataset_is_told_and_v_shows_all_of_it(tmp_path: Path) -
         await shows(pilot, step("preset").question, "small-lora")
         await go_to(pilot, "data")
         await pilot.press("end", "down", *str(rows), "enter")
-        await shows(pilot, "✗", "d.jsonl:31", "v shows all that was found")
+        await shows(pilot, "✗", "d.jsonl:31", "tab, then v, shows all that was found")
         assert plan_of(pilot).get("datasets.0.path") == "acme/questions"
-        await pilot.press("v")
+        await pilot.press("v")  # still a letter: who types another path must not find keys instead
+        await shows(pilot, "d.jsonlv")
+        await pilot.press("backspace", "tab", "v")
         await shows(pilot, "Rows of d.jsonl", "33 read")
 
 
@@ -313,3 +316,23 @@ async def test_one_axolotl_counts_at_a_time(tmp_path: Path) -> None:
         await shows(pilot, "1 of 4")
         await pilot.press("escape")
         await shows(pilot, "ftui · review", "1,130 trained on, 60 held out")
+
+
+async def test_what_is_read_later_does_not_scroll_the_row_back(tmp_path: Path) -> None:
+    enough = Event()
+
+    def slow(config: str, on_progress: Callable[[int], None]) -> list[Look]:
+        enough.wait(30)
+        return look(config, on_progress)
+
+    async with data(tmp_path, (80, 24), look=slow) as pilot:
+        await shows(pilot, "1 of 4")
+        await pilot.press("n", "n")
+        await shows(pilot, "3 of 4")
+        mask = pilot.app.screen.query_one("#mask")
+        await pilot.press("end")
+        await until(pilot, lambda: mask.scroll_offset.y > 0)
+        enough.set()
+        figures = pilot.app.screen.query_one(DataFigures)
+        await until(pilot, lambda: bool(figures._looks))
+        assert mask.scroll_offset.y > 0

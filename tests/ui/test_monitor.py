@@ -2,107 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import Screen
-from textual.widgets import Static
 
 from ftui.errors import ExitCode
-from ftui.runs import process, store
-from ftui.runs.model import ProcessId, Run, RunRecord, RunState
-from ftui.tui.app import FtuiApp, Watch
+from ftui.runs.model import Run, RunState
 from ftui.tui.screens.monitor import MonitorScreen
 from tests.ui.conftest import screen_text, shows, until
-
-NAME = "nano-sql-lora-1123-amber"
-GONE = ProcessId(pid=2**22 - 1, started=1.0)
-
-
-class Stage(FtuiApp):
-    """The app with one monitor; it notes what is stopped and which chat is opened."""
-
-    def __init__(self, run: Run, *, then_chat: bool = False) -> None:
-        super().__init__(Watch(run))
-        self.stopped: list[Run] = []
-        self.chats: list[Run] = []
-        self._asks_chat = then_chat
-
-    def _monitor(self, run: Run, *, then_chat: bool = False) -> Screen[Any]:
-        self._watched = run
-        return MonitorScreen(run, then_chat=self._asks_chat, stop=self.stopped.append)
-
-    def open_chat(self, run: Run) -> None:
-        self.chats.append(run)
-
-    def exit(self, result: Any = None, return_code: int = 0, message: Any = None) -> None:
-        self.said = str(message)
-        super().exit(result, return_code, message)
+from tests.ui.monitors import NAME, Stage, make_run, say, tell, train
 
 
 @pytest.fixture
 def run() -> Run:
-    """A run whose trainer lives: it is this process."""
-    from ftui import paths
-
-    found = Run(paths.runs_dir() / NAME)
-    found.output_dir.mkdir(parents=True)
-    trained_by(found, process.identify(os.getpid()))
-    return found
-
-
-def trained_by(run: Run, trainer: ProcessId | None) -> None:
-    settings = {"base_model": "builtin:nano", "adapter": "lora", "lora_r": 16, "lora_alpha": 32}
-    record = RunRecord(
-        name=NAME,
-        preset="nano-sql-lora",
-        title="",
-        target="local",
-        created=time.time() - 600,
-        settings=settings,
-        trainer=trainer,
-    )
-    store.write_record(run, record)
-
-
-def tell(run: Run, kind: str, step: int = 0, *, at: float = 0.0, **values: Any) -> None:
-    """Append an event as the plugin does."""
-    event = {"v": 1, "ts": at, "event": kind, "step": step, "max_steps": 375, "values": values}
-    with run.events_file.open("a") as file:
-        file.write(json.dumps(event) + "\n")
-
-
-def say(run: Run, *lines: str) -> None:
-    """Append to the log as the trainer does."""
-    with run.log_file.open("a") as file:
-        file.writelines(line + "\n" for line in lines)
-
-
-def train(run: Run, steps: int) -> None:
-    """A quarter of a second a step, a falling loss, an evaluation at 100, a checkpoint at 150."""
-    tell(run, "launched")
-    tell(run, "train_begin", at=1000.0)
-    for step in range(1, steps + 1):
-        at = 1000 + step / 4
-        values = {"learning_rate": 2e-3, "grad_norm": 0.61, "tokens/train_per_sec": 8123.0}
-        tell(run, "log", step, at=at, loss=2.0 - 1.6 * step / 375, **values)
-        if step == 100:
-            tell(run, "eval", step, at=at, eval_loss=1.25)
-        if step == 150:
-            tell(run, "save", step, at=at)
-    say(run, *(f"step {step} of the log" for step in range(1, steps + 1)))
-
-
-def finish(run: Run, code: int = 0, *, weights: bool = True) -> None:
-    """The trainer ends."""
-    if weights:
-        (run.output_dir / "adapter_model.safetensors").write_text("")
-        tell(run, "saved", 375, at=1094.0)
-    tell(run, "exit", at=1095.0, code=code)
+    """A run that trains."""
+    return make_run()
 
 
 async def panes(pilot: Pilot[Any], size: tuple[int, int]) -> str:
@@ -253,99 +168,7 @@ async def test_a_narrow_terminal_shows_the_keys_of_its_pane_only(run: Run) -> No
         await shows(pilot, "▸ curve")
 
 
-# ── When it has ended ────────────────────────────────────────────────────────────────────────
-
-
-async def test_the_end_of_a_good_run_says_what_came_of_it_and_what_next(
-    run: Run, size: tuple[int, int]
-) -> None:
-    train(run, 375)
-    finish(run)
-    app = Stage(run)
-    async with app.run_test(size=size) as pilot:
-        text = await shows(pilot, "✓ done", "Next")
-        for words in ("final loss 0.40", "1.25 at step 100", "375 of 375", "1 min 35 s"):
-            assert words in text, words
-        assert f"ftui chat {NAME}" in text
-        assert f"ftui eval {NAME}" in text
-        card = str(app.screen.query_one("#result", Static).render())
-        assert str(run.output_dir) in card  # wherever a long path is broken on the screen
-        assert "x stop" not in text
-        await pilot.press("c")
-        await until(pilot, lambda: app.chats == [run])
-
-
-async def test_the_chat_waits_for_weights(run: Run) -> None:
-    train(run, 20)
-    app = Stage(run)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(pilot, "● training")
-        await pilot.press("c")
-        await pilot.pause()
-        assert app.chats == []
-        finish(run)
-        await shows(pilot, "✓ done")
-        await pilot.press("c")
-        await until(pilot, lambda: app.chats == [run])
-
-
-async def test_the_chat_opens_by_itself_once_where_that_was_asked(run: Run) -> None:
-    train(run, 20)
-    app = Stage(run, then_chat=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(pilot, "● training")
-        assert app.chats == []
-        finish(run)
-        await until(pilot, lambda: app.chats == [run])
-        say(run, "and it looked again")
-        await shows(pilot, "and it looked again")
-        assert app.chats == [run]
-
-
-async def test_a_failure_says_why_where_the_log_is_and_what_to_do(
-    run: Run, size: tuple[int, int]
-) -> None:
-    train(run, 160)
-    say(run, "Traceback (most recent call last):", "torch.OutOfMemoryError: CUDA out of memory. Tr")
-    finish(run, code=1, weights=False)
-    async with Stage(run).run_test(size=size) as pilot:
-        text = await shows(pilot, "✗ failed", "Next")
-        joined = " ".join(text.split())
-        assert "CUDA out of memory" in joined
-        assert "step 160 of 375" in joined
-        assert "out/checkpoint-150" in joined
-        assert "train.log" in joined
-        assert f"ftui logs {NAME}" in joined
-        assert "ftui --preset nano-sql-lora" in joined
-
-
-async def test_a_failure_before_the_first_step_has_no_empty_curve(run: Run) -> None:
-    say(run, "ValueError: no such base model")
-    finish(run, code=1, weights=False)
-    async with Stage(run).run_test(size=(120, 40)) as pilot:
-        text = await shows(pilot, "✗ failed", "no such base model", "Next")
-        assert "smoothed" not in text
-
-
-async def test_a_run_whose_trainer_is_gone_was_interrupted(run: Run) -> None:
-    train(run, 20)
-    trained_by(run, GONE)
-    async with Stage(run).run_test(size=(80, 24)) as pilot:
-        text = await shows(pilot, "✗ interrupted", "Next")
-        assert "killed" in text
-
-
-async def test_a_run_stopped_early_keeps_its_weights_and_can_be_talked_to(run: Run) -> None:
-    train(run, 20)
-    tell(run, "stop_requested", 20, at=1006)
-    (run.output_dir / "adapter_model.safetensors").write_text("")
-    tell(run, "exit", at=1007, code=0)
-    app = Stage(run, then_chat=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(pilot, "▲ stopped", "20 of 375", "ftui chat")
-        assert app.chats == [], "nobody asked for it"
-        await pilot.press("c")
-        await until(pilot, lambda: app.chats == [run])
+# ── Its files ────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_a_record_that_cannot_be_read_is_said_and_its_return_noticed(run: Run) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ftui.data.tokens import Tokens
-from ftui.errors import DatasetError, ExitCode
+from ftui.errors import DatasetError, ExitCode, TargetUnavailable
 from ftui.plan.hardware import Gpu
+from ftui.plan.plan import Plan
 from ftui.plan.steps import begin
+from ftui.runs.model import Run
 from ftui.tui.app import Wizard
 from ftui.tui.screens.review import ReviewScreen
 from ftui.tui.services import Told
@@ -53,7 +55,7 @@ async def test_counting_is_shown_and_a_launch_does_not_wait_for_it(tmp_path: Pat
     app, stage, screen = review(tmp_path, count=endless)
     async with app.run_test(size=(120, 40)) as pilot:
         await app.push_screen(screen)
-        await shows(pilot, "tokenizing 600 of 1,204 …")
+        await shows(pilot, "◌ turning rows into tokens, 600")
         await pilot.press("enter")
         await until(pilot, lambda: bool(stage.launched))
         await until(pilot, lambda: bool(ended))
@@ -84,3 +86,45 @@ async def test_what_cannot_be_counted_hinders_nothing(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: bool(stage.launched))
         assert "would be for nothing" not in screen_text(app)
+
+
+async def test_after_a_launch_that_was_refused_the_counting_goes_on(tmp_path: Path) -> None:
+    begun: list[str] = []
+
+    async def endless(config: str, gpus: Sequence[Gpu] | None, told: Told, *, show: int) -> Tokens:
+        begun.append(config)
+        if len(begun) == 1:
+            await asyncio.Event().wait()
+        return GOOD
+
+    def no_room(plan: Plan, run: Run) -> None:
+        raise TargetUnavailable("there is no room")
+
+    app, _, screen = review(tmp_path, count=endless, launch=no_room)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.push_screen(screen)
+        await until(pilot, lambda: len(begun) == 1)
+        await pilot.press("enter")
+        await shows(pilot, "there is no room", "1,130 trained on, 60 held out")
+
+
+async def test_what_was_counted_of_one_text_is_not_shown_of_another(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def noted(config: str, gpus: Sequence[Gpu] | None, told: Told, *, show: int) -> Tokens:
+        asked.append(config)
+        if len(asked) > 1:
+            await asyncio.Event().wait()
+        return GOOD
+
+    app, _, screen = review(tmp_path, count=noted)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.push_screen(screen)
+        await shows(pilot, "1,130 trained on, 60 held out")
+        screen._counting.view(screen._plan, f"{asked[0]}# mended\n")
+        await shows(pilot, "what the model will see", "◌")
+        await until(pilot, lambda: len(asked) == 2)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(asked) == 3)
+        assert asked[1:] == [f"{asked[0]}# mended\n"] * 2
+        assert screen._counting.note.tokens is None

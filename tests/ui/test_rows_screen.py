@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from ftui.plan.steps import step
+from ftui.tui.widgets.options import Options
 from tests.ui.conftest import screen_text, shows
 from tests.ui.test_wizard import go_to, plan_of, wizard
 
@@ -106,3 +107,14 @@ async def test_where_there_is_no_choice_nothing_is_asked(
         await pilot.press("end", "down", *str(rows), "enter")
         await shows(pilot, "✗", "reads these rows:", "→ A row needs text to learn")
         assert "Which column" not in screen_text(pilot.app)
+
+
+async def test_a_second_enter_on_the_same_list_answers_nothing(tmp_path: Path) -> None:
+    async with typed(tmp_path, ODD) as pilot:
+        await shows(pilot, "Which column is the question?")
+        options = pilot.app.screen.query_one(Options)
+        options.action_select()
+        options.action_select()
+        await shows(pilot, "Which column is the answer to learn?")
+        await pilot.press("escape")
+        await shows(pilot, "Which column is the question?")

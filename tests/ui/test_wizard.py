@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from ftui.data.dataset import read_files
-from ftui.data.row import Group
+from ftui.data.dataset import Groups, read_files
 from ftui.errors import ExitCode
 from ftui.plan.plan import Plan
 from ftui.plan.steps import STEPS
@@ -222,12 +221,16 @@ async def test_a_typed_dataset_is_read_and_a_wrong_one_is_explained(
 
 
 async def test_reading_a_long_dataset_can_be_stopped(tmp_path: Path) -> None:
-    reading, enough = Event(), Event()
+    reading, enough, ended = Event(), Event(), Event()
 
-    def endless(source: str) -> Iterator[tuple[str, Group]]:
-        reading.set()
-        enough.wait(30)
-        yield from read_files(source)
+    def endless(source: str) -> Groups:
+        try:
+            reading.set()
+            enough.wait(30)
+            while True:
+                yield from read_files(source)
+        finally:
+            ended.set()
 
     rows = tmp_path / "d.jsonl"
     rows.write_text('{"instruction": "add 1 and 1", "output": "2"}\n')
@@ -242,7 +245,7 @@ async def test_reading_a_long_dataset_can_be_stopped(tmp_path: Path) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: "reading …" not in screen_text(app))
         enough.set()
-        await pilot.pause()
+        await until(pilot, ended.is_set)
         assert plan_of(pilot).get("datasets.0.path") == "acme/questions"
 
 
@@ -294,3 +297,15 @@ async def test_a_path_can_be_typed_at_once_where_there_is_little_to_filter(tmp_p
         text = await shows(pilot, "✗")
         assert "✗ /nope/we.jsonl: there is no such file" in text
         assert "What should it learn from?" in text
+
+
+async def test_a_second_enter_on_the_same_list_answers_nothing(tmp_path: Path) -> None:
+    async with wizard(tmp_path) as pilot:
+        options = pilot.app.screen.query_one(Options)
+        options.action_select()
+        options.action_select()
+        text = await shows(pilot, QUESTIONS[1])
+        await pilot.pause()
+        assert "✗" not in text
+        assert plan_of(pilot).get("base_model") == "Qwen/Qwen3-0.6B"
+        await shows(pilot, QUESTIONS[1])

@@ -396,7 +396,7 @@ def test_a_file_that_changed_meanwhile_stays(
         (home / "config.yml").write_text(GOOD)
         return True
 
-    monkeypatch.setattr(check, "_agreed", agree)
+    monkeypatch.setattr(check, "agreed", agree)
     ended = run(OLD, "--fix", *ON_A_GPU)
     assert (ended.code, "changed meanwhile" in ended.err) == (2, True)
     assert (home / "config.yml").read_text() == GOOD

@@ -17,8 +17,14 @@ import ftui.axolotl_plugin
 from ftui.runs.events import Event, parse
 
 ARGS = SimpleNamespace(
-    output_dir="./out", world_size=1, logging_steps=1, eval_steps=5, save_steps=10
+    output_dir="./out",
+    world_size=1,
+    logging_steps=1,
+    eval_steps=5,
+    save_steps=10,
+    get_warmup_steps=lambda steps: steps // 10,
 )
+MODEL = SimpleNamespace(config=SimpleNamespace(vocab_size=4096))
 
 
 @pytest.fixture
@@ -49,12 +55,17 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def callback(plugin: ModuleType) -> Any:
-    return plugin.FtuiEvents().add_callbacks_pre_trainer(None, None)[0]
+def callback(plugin: ModuleType, model: Any = MODEL, **config: Any) -> Any:
+    return plugin.FtuiEvents().add_callbacks_pre_trainer(config, model)[0]
 
 
 def stopper(plugin: ModuleType) -> Any:
-    return plugin.FtuiEvents().add_callbacks_pre_trainer(None, None)[1]
+    return plugin.FtuiEvents().add_callbacks_pre_trainer({}, MODEL)[1]
+
+
+def to_come(evaluate: bool = False, save: bool = False) -> SimpleNamespace:
+    """What the trainer will do after a step."""
+    return SimpleNamespace(should_evaluate=evaluate, should_save=save)
 
 
 def at(step: int, main: bool = True) -> SimpleNamespace:
@@ -79,6 +90,7 @@ def test_a_training_in_events(plugin: ModuleType, file: Path) -> None:
     begin, log, evaluated, save, end = told(file)
     assert begin.kind == "train_begin"
     assert begin.values["save_steps"] == 10
+    assert (begin.values["warmup_steps"], begin.values["vocabulary"]) == (2, 4096)
     assert (log.kind, log.step, log.max_steps) == ("log", 1, 20)
     assert log.values["loss"] == 2.5
     assert "epoch" not in log.values
@@ -117,17 +129,64 @@ def test_memory_is_told_where_axolotl_knows_none(plugin: ModuleType, file: Path)
 def test_fast_steps_share_an_event_but_the_last_is_told(plugin: ModuleType, file: Path) -> None:
     hook = callback(plugin)
     for step in range(1, 21):
-        hook.on_step_end(ARGS, at(step), None)
+        hook.on_step_end(ARGS, at(step), to_come())
     steps = [event.step for event in told(file)]
     assert steps[-1] == 20
     assert len(steps) < 20
+
+
+def test_what_takes_its_time_between_two_steps_is_told_when_it_begins(
+    plugin: ModuleType, file: Path
+) -> None:
+    hook = callback(plugin)
+    hook.on_step_end(ARGS, at(4), to_come())
+    hook.on_step_end(ARGS, at(5), to_come(evaluate=True, save=True))  # told at once, though soon
+    hook.on_prediction_step(ARGS, at(5), None)  # too soon to say it again
+    hook.on_evaluate(ARGS, at(5), to_come(save=True))
+    hook.on_epoch_end(ARGS, at(6), to_come(save=True))
+    kinds = [(event.kind, event.step) for event in told(file)]
+    assert kinds == [
+        ("step", 4),
+        ("step", 5),
+        ("evaluating", 5),
+        ("saving", 5),
+        ("saving", 6),
+    ]
+
+
+def test_a_long_evaluation_gives_signs_of_life(
+    plugin: ModuleType, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "_EVALUATING_SECONDS", 0.0)
+    hook = callback(plugin)
+    for _ in range(3):
+        hook.on_prediction_step(ARGS, at(0), None)
+    assert [event.kind for event in told(file)] == ["evaluating"] * 3
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "vocabulary"),
+    [
+        (MODEL, {}, 4096),
+        (MODEL, {"rl": "dpo"}, 0),
+        (MODEL, {"reward_model": True}, 0),
+        (SimpleNamespace(), {}, 0),
+        (SimpleNamespace(config=SimpleNamespace(get_text_config=lambda: MODEL.config)), {}, 4096),
+    ],
+)
+def test_the_vocabulary_is_told_where_it_bounds_the_loss(
+    plugin: ModuleType, file: Path, model: Any, config: dict[str, Any], vocabulary: int
+) -> None:
+    callback(plugin, model, **config).on_train_begin(ARGS, at(0), None)
+    [begin] = told(file)
+    assert begin.values["vocabulary"] == vocabulary
 
 
 def test_only_the_first_process_writes(
     plugin: ModuleType, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = plugin.FtuiEvents()
-    loaded.add_callbacks_pre_trainer(None, None)[0].on_train_begin(ARGS, at(0, main=False), None)
+    loaded.add_callbacks_pre_trainer({}, MODEL)[0].on_train_begin(ARGS, at(0, main=False), None)
     monkeypatch.setenv("RANK", "1")
     loaded.post_train_unload(None)
     assert not file.exists()

@@ -70,6 +70,13 @@ def test_newest_first_whatever_else_lies_there() -> None:
     assert store.find(old.name) == old
 
 
+def test_the_latest_is_one_that_was_started() -> None:
+    started, written = made(1.0), made(2.0)
+    assert store.find("latest") == written
+    started.events_file.touch()
+    assert store.find("latest") == started
+
+
 def test_no_folder_no_runs() -> None:
     assert store.list_runs() == []
     with pytest.raises(RunNotFound, match="no runs yet"):

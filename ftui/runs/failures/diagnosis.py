@@ -32,7 +32,7 @@ class Diagnosis:
     resumes: bool = True
     """Whether a next try can go on from the newest checkpoint."""
     bad_since: int | None = None
-    """The first step whose numbers are lost: checkpoints from there on hold them, too."""
+    """The first step whose numbers may be lost: checkpoints from there on hold them, too."""
     signature: str = ""
     """The name of the failure signature that matched; empty = none did."""
 

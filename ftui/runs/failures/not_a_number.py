@@ -15,12 +15,15 @@ from ftui.runs.failures.signature import Trial
 
 _IN_A_ROW = 2
 """With fp16, a single infinite grad_norm is usual: that step is left out."""
-_SERIES = ("grad_norm", "loss", "eval_loss")
+_TRAINED = ("grad_norm", "loss")
+_EVALUATED = ("eval_loss",)
+"""Only where the training itself reports nothing: rows without a token to learn make it NaN too."""
 
 
 def numbers_lost(history: History, trial: Trial) -> Diagnosis | None:
     """What there is to say where the newest values are no numbers; None where they are."""
-    lost = [(name, points) for name in _SERIES if (points := _lost(history.series.get(name, [])))]
+    series = _TRAINED if any(history.series.get(name) for name in _TRAINED) else _EVALUATED
+    lost = [(name, points) for name in series if (points := _lost(history.series.get(name, [])))]
     if not lost:
         return None
     name, points = lost[0]
@@ -35,8 +38,14 @@ def numbers_lost(history: History, trial: Trial) -> Diagnosis | None:
         changes=change.settings if change else {},
         reason=change.reason if change else "",
         resumes=False,
-        bad_since=points[0].step,
+        bad_since=_last_good(history.series[name], points) + 1,
     )
+
+
+def _last_good(points: list[Point], lost: list[Point]) -> int:
+    """The step of the newest value that was a number: what lies between the two is unknown."""
+    before = points[: len(points) - len(lost)]
+    return before[-1].step if before else 0
 
 
 def _lost(points: list[Point]) -> list[Point]:

@@ -40,12 +40,6 @@ if TYPE_CHECKING:
 
 _TICK = 0.25
 """Seconds between looks at how far the reading is."""
-_PHASES = {
-    "tokenizer": "loading the tokenizer",
-    "reading": "reading the rows",
-    "tokenizing": "turning rows into tokens",
-    "counting": "counting the steps",
-}
 _PANES = ("tokens", "figures")
 
 
@@ -142,7 +136,7 @@ class DataScreen(Screen["Tokens | None"]):
             self._fail(error)
         finally:
             self._reading = False
-        self._show()
+        self._show_figures()
 
     def _has_read(self, rows: int) -> None:
         """Note how far the reading is; called from its thread. Ends it when nobody waits."""
@@ -160,9 +154,9 @@ class DataScreen(Screen["Tokens | None"]):
             self._fail(error)
 
     def _has_counted(self, told: Mapping[str, Any]) -> None:
-        of = f" of {told['total']:,}" if told["total"] else ""
-        done = f", {told['done']:,}{of}" if told["done"] else ""
-        self._waiting = f"{_PHASES.get(told['phase'], told['phase'])}{done}"
+        from ftui.data.summary import progress_words
+
+        self._waiting = progress_words(told)
 
     def _counted(self, tokens: Tokens) -> None:
         self._tokens, self._waiting = tokens, ""

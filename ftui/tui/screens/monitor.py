@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from ftui.errors import FtuiError
 from ftui.runs.model import Run, RunState
+from ftui.runs.resume import Resumption
 from ftui.runs.stop import stop as stop_run
+from ftui.targets.resume import Fix
+from ftui.targets.resume import resume as resume_run
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.screens.confirm import ConfirmScreen
+from ftui.tui.screens.fix import Choice, FixScreen
+from ftui.tui.screens.panes import Panes
 from ftui.tui.watcher import Glance, Watcher
-from ftui.tui.widgets import run_words
-from ftui.tui.widgets.chart import Chart
+from ftui.tui.widgets import run_end, run_words
 from ftui.tui.widgets.lines import explain
-from ftui.tui.widgets.log_pane import LogPane
 from ftui.tui.widgets.numbers import NumbersStrip, NumbersTable
 from ftui.tui.widgets.pane_tabs import PaneTabs
 from ftui.tui.widgets.run_head import RunHead
+from ftui.tui.widgets.trip_lines import TripLines
 
 POLL_SECONDS = 0.25
 ENDED_POLL_SECONDS = 1.0
@@ -40,18 +43,20 @@ LOOK = Binding.Group("smoothing", compact=True)
 ZOOM = Binding.Group("zoom", compact=True)
 
 
-class MonitorScreen(Screen[None]):
+class MonitorScreen(Panes):
     """One run, live or afterwards."""
 
     CSS_PATH = "../styles/monitor.tcss"
     HELP = (
         "The run goes on without this screen: leave with d or ctrl+q and come back with "
         "`ftui watch`. The bright line is the loss smoothed over steps ([ and ] change how much), "
-        "the dim one is the loss of each step, ◆ is the loss on held-out rows."
+        "the dim one is the loss of each step, ◆ is the loss on held-out rows. A line with ▲ below "
+        "the head warns of what will come to no good. r goes on with a run that ended too early."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "stop"),
         Binding("d", "detach", "detach"),
+        Binding("r", "resume", "resume"),
         Binding("c", "chat", "chat"),
         Binding("tab", "next_pane", "next pane"),
         Binding("f", "follow", "follow"),
@@ -71,35 +76,42 @@ class MonitorScreen(Screen[None]):
     app: FtuiApp
 
     def __init__(
-        self, run: Run, *, then_chat: bool = False, stop: Callable[[Run], object] = stop_run
+        self,
+        run: Run,
+        *,
+        then_chat: bool = False,
+        stop: Callable[[Run], object] = stop_run,
+        resume: Callable[[Run, Fix | None], Resumption] = resume_run,
     ) -> None:
         super().__init__()
         self.watched = run
         self._then_chat = then_chat
         self._stop = stop
+        self._resume = resume
+        self._resuming = False
         self._watcher = Watcher(run)
         self._glance: Glance | None = None
         self._last_line = ""
-        # Kept, not queried: a look may come back when the screen is being taken down.
         self._head = RunHead(id="head")
+        self._trips = TripLines(id="trips")
         self._tabs = PaneTabs(("curve", "numbers", "log"), id="tabs")
         self._waiting = Static("", id="waiting", markup=False)
         self._result = Static("", id="result", markup=False)
-        self._chart = Chart(id="curve")
+        self._side = VerticalScroll(id="side", can_focus=False)
         self._table = NumbersTable(id="numbers")
         self._strip = NumbersStrip(id="strip")
-        self._log = LogPane(id="log")
 
     def compose(self) -> ComposeResult:
         """Head, curve and numbers, log."""
         for drawn in (self._chart, self._table, self._strip):
             drawn.glyphs = self.app.glyphs
         yield self._head
+        yield self._trips
         yield self._tabs
         with Horizontal(id="upper"):
             yield self._waiting
             yield self._chart
-            with VerticalScroll(id="side", can_focus=False):
+            with self._side:
                 yield self._result
                 yield self._table
         yield self._strip
@@ -135,7 +147,8 @@ class MonitorScreen(Screen[None]):
         said = [line for line in glance.lines if line.strip()]
         self._last_line = said[-1] if said else self._last_line
         self._log.write(glance.lines)
-        self._head.show(self.watched, glance.record.target, glance.state, history)
+        self._head.show(self.watched, glance.record.target, glance.state, history, lost=glance.lost)
+        self._trips.show(glance.trips)
         self._chart.show(history)
         self._strip.show(history)
         self._table.show(history, glance.record)
@@ -145,7 +158,7 @@ class MonitorScreen(Screen[None]):
             )
         else:
             self.remove_class("-waiting")
-        if before is None or before.state is not glance.state:
+        if before is None or (before.state, before.end) != (glance.state, glance.end):
             self._changed(glance)
 
     def _show_waiting(self, words: Content) -> None:
@@ -161,21 +174,17 @@ class MonitorScreen(Screen[None]):
             ("result", "curve", "numbers", "log") if ended else ("curve", "numbers", "log")
         )
         if ended:
-            self._result.update(
-                run_words.ending(
-                    self.watched,
-                    glance.record.preset,
-                    glance.state,
-                    self._watcher.history,
-                    weights=glance.weights,
-                    failure=glance.failure,
-                )
-            )
+            self._result.update(run_end.card(self.watched, glance, self._watcher.history))
             self._show_pane("result")
         elif self._tabs.chosen == "result":
             self._show_pane("curve")
         self.refresh_bindings()
-        if glance.state is RunState.DONE and self._then_chat and self.is_current:
+        if (
+            glance.state is RunState.DONE
+            and not glance.lost
+            and self._then_chat
+            and self.is_current
+        ):
             self._then_chat = False
             self.app.open_chat(self.watched)
 
@@ -184,6 +193,10 @@ class MonitorScreen(Screen[None]):
         self._tabs.chosen = name
         for pane in ("result", "curve", "numbers", "log"):
             self.set_class(pane == name, f"-pane-{pane}")
+        # What may be longer than a narrow terminal scrolls by the arrows, as the log does.
+        if self.has_class("-narrow"):
+            self._side.can_focus = name in ("result", "numbers")
+            (self._side if self._side.can_focus else self._log.view).focus()
         self.refresh_bindings()
 
     @on(PaneTabs.Chosen)
@@ -197,8 +210,10 @@ class MonitorScreen(Screen[None]):
         ended = self._glance is not None and self._glance.state.ended
         if action in ("stop", "detach"):
             return not ended
+        if action == "resume":
+            return self._glance is not None and self._glance.resumable and not self._resuming
         if action == "chat":
-            return True if self._glance is not None and self._glance.weights else None
+            return True if self._weights else None
         narrow = self.has_class("-narrow")
         if action == "next_pane":
             return narrow
@@ -233,6 +248,42 @@ class MonitorScreen(Screen[None]):
         except (FtuiError, OSError) as error:
             self.notify(str(error), title="It could not be stopped", severity="error", markup=False)
 
+    def action_resume(self) -> None:
+        """Go on with the run; where a setting made it fail, ask whether to change it first."""
+        end = self._glance.end if self._glance is not None else None
+        if end is None or end.fix is None:
+            self._go_on(None)
+            return
+        fix = end.fix
+
+        def answered(choice: Choice | None) -> None:
+            if choice is not None:
+                self._go_on(fix if choice == "fix" else None)
+
+        self.app.push_screen(FixScreen(fix), answered)
+
+    @work(exclusive=True, group="resume")
+    async def _go_on(self, fix: Fix | None) -> None:
+        self._resuming = True
+        self.refresh_bindings()
+        try:
+            found = await in_background(lambda: self._resume(self.watched, fix))
+        except (FtuiError, OSError) as error:
+            hint = getattr(error, "hint", "")
+            words = f"{error}\n→ {hint}" if hint else str(error)
+            self.notify(words, title="It does not go on", severity="error", markup=False)
+        else:
+            self.notify(f"{self.watched.name} {found.words}", markup=False)
+        finally:
+            self._resuming = False
+            self.refresh_bindings()
+
+    @property
+    def _weights(self) -> bool:
+        """Whether there is something to talk with."""
+        end = self._glance.end if self._glance is not None else None
+        return end is not None and end.weights
+
     async def action_detach(self) -> None:
         """Leave; the run goes on, and the app says how to come back."""
         await self.app.action_quit()
@@ -244,42 +295,3 @@ class MonitorScreen(Screen[None]):
     def action_next_pane(self) -> None:
         """Go to the next pane of a narrow terminal."""
         self._tabs.next()
-
-    def action_follow(self) -> None:
-        """Follow the log's end, or stop following."""
-        self._log.toggle_follow()
-
-    def action_search(self) -> None:
-        """Search the log."""
-        self._log.ask("search")
-
-    def action_find(self, direction: int) -> None:
-        """The next or previous match."""
-        self._log.find(direction)
-
-    def action_filter(self) -> None:
-        """Show only some of the log's lines."""
-        self._log.ask("filter")
-
-    def action_wrap(self) -> None:
-        """Wrap long log lines."""
-        self._log.toggle_wrap()
-
-    def action_copy(self) -> None:
-        """Copy the log lines in view."""
-        self._log.copy()
-
-    def action_smooth(self, by: Literal[1, -1]) -> None:
-        """Smooth the curve more or less."""
-        self._chart.change_smoothing(by)
-
-    def action_zoom(self, by: Literal[1, 0, -1]) -> None:
-        """Show fewer steps, more, or all (0)."""
-        if by:
-            self._chart.change_zoom(by)
-        else:
-            self._chart.zoom = 0
-
-    def action_log_y(self) -> None:
-        """A logarithmic loss axis, or a linear one."""
-        self._chart.log_y = not self._chart.log_y

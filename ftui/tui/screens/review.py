@@ -254,6 +254,7 @@ class ReviewScreen(Screen[None]):
         except FtuiError as error:
             self.app.ending = error.exit_code
             self.query_one(Notice).show(error)
+            self._counting.begin(self._text)  # it was stopped for the launch
         finally:
             self._end()
 

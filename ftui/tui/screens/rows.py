@@ -105,8 +105,10 @@ class RowsScreen(Screen[Format | None]):
 
     @on(Options.OptionSelected)
     def _choose(self, event: Options.OptionSelected) -> None:
-        self._answers.append(event.option_id or "")
-        self._go_on()
+        answer = event.option_id
+        if any(option.value == answer for option in self._asked[-1].options):
+            self._answers.append(str(answer))  # else it is a second enter on the list before
+            self._go_on()
 
     def action_back(self) -> None:
         """To the question before; from the first one, back to the wizard."""

@@ -59,7 +59,7 @@ class WizardScreen(Screen[None]):
         self._world: World | None = None
         self._steps: tuple[Step, ...] = ()
         self._index = 0
-        self._unfit: Plan | None = None
+        self._useless: Plan | None = None
         """With the dataset that was typed last, when it is of no use as it is."""
 
     # ── What is on it ────────────────────────────────────────────────────────────────────────
@@ -109,7 +109,7 @@ class WizardScreen(Screen[None]):
 
     async def _show_step(self) -> None:
         """Fill the screen with the step at hand, the highlight on the current answer."""
-        self._unfit = None
+        self._useless = None
         self._show_rail()
         await self.query_one(StepBody).fill(self.step, self.plan, self.world)
         self._show_meaning()
@@ -187,7 +187,10 @@ class WizardScreen(Screen[None]):
 
     @on(Options.OptionSelected)
     async def _choose_option(self, event: Options.OptionSelected) -> None:
-        await self._choose(event.option_id or "")
+        """Take it, unless it is of the step before: a second enter may come before the new list."""
+        answer = event.option_id or ""
+        if any(each.value == answer for each in self.step.options(self.plan, self.world)):
+            await self._choose(answer)
 
     @on(Input.Submitted)
     async def _choose_typed(self, event: Input.Submitted) -> None:
@@ -201,17 +204,16 @@ class WizardScreen(Screen[None]):
     @work(exclusive=True, group="read")
     async def _read(self, answer: str) -> None:
         """Take a typed answer, once it is read: a dataset may be long."""
-        from ftui.plan.step_data import Unfit
+        from ftui.plan.step_data import Useless
 
         problem = self.query_one("#problem", Notice)
         problem.wait("reading", "esc stops it")
-        self._unfit = None
+        self._useless = None
         try:
             plan = await answered(self.app, self.step, self.plan, answer, self.world)
-        except Unfit as unfit:
-            self._unfit = unfit.plan
-            self.query_one(Options).focus()  # so that v is a key, no letter
-            problem.show(unfit, "v shows all that was found")
+        except Useless as useless:
+            self._useless = useless.plan
+            problem.show(useless, "tab, then v, shows all that was found")
             return
         except FtuiError as error:
             problem.show(error)
@@ -286,8 +288,8 @@ class WizardScreen(Screen[None]):
     def action_view_data(self) -> None:
         """Show the highlighted dataset, or the one that was refused, as the model will see it."""
         option = self.query_one(Options).choice
-        if self._unfit is not None:
-            self.app.open_data(self._unfit)
+        if self._useless is not None:
+            self.app.open_data(self._useless)
         elif option is not None:
             self.app.open_data(self.step.apply(self.plan, option.value, self.world))
 

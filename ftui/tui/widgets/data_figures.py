@@ -15,7 +15,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ftui.data.report import DROPPED, FATAL
-from ftui.data.writing import written_in
 from ftui.text import printable
 from ftui.tui import theme
 from ftui.tui.widgets.receipt import figures
@@ -31,6 +30,8 @@ _LABEL = 9
 """Columns of the upper bound before a bar, as of the names of figures."""
 _LONGEST = 32
 """Columns of the longest bar: more would shout."""
+_USELESS = "useless"
+"""What is said of rows that axolotl may well train on, though there is nothing in them to learn."""
 _COUNT = 8
 """Columns of the rows behind a bar."""
 _BARS = {"braille": "█", "block": "█", "ascii": "#"}
@@ -143,11 +144,12 @@ def _counts(report: Report) -> Iterator[tuple[str, str]]:
     useful = ", each teaches something" if not report.dropped else ""
     yield "rows", f"{report.rows:,} read{useful}"
     for reason, count in report.found.items():
-        yield _effect(reason), f"{count:,} {reason.value}"
+        effect = _effect(reason)
+        taught = f": {'teaches' if count == 1 else 'teach'} nothing" if effect == _USELESS else ""
+        yield effect, f"{count:,} {reason.value}{taught}"
     yield "type", report.format.name
-    languages = written_in(report.sample)
-    if languages:
-        yield "written", f"in {' and '.join(languages)}"
+    if report.languages:
+        yield "written", f"in {' and '.join(report.languages)}"
     if not report.knows_all:
         yield "note", f"duplicates were looked for in the first {len(report.marks):,} rows"
 
@@ -156,7 +158,7 @@ def _effect(reason: Reason) -> str:
     """What comes of such rows."""
     if reason in FATAL:
         return "stops at"
-    return "useless" if reason in DROPPED else "note"
+    return _USELESS if reason in DROPPED else "note"
 
 
 def _complaints(report: Report, width: int) -> Iterator[Content]:

@@ -17,7 +17,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ftui.data.mask import END, LEARNT, NEWLINE, READ, mask_lines
+from ftui.data.mask import END, LEARNT, NEWLINE, READ, mask_lines, more_words
 from ftui.text import counted, printable
 from ftui.tui import theme
 
@@ -102,7 +102,7 @@ class MaskView(ScrollView, can_focus=True):
 def _lines(part: Part, width: int, *, named: bool) -> Iterator[Row]:
     """A part's lines, each with its sign, under the name of the part where there are several."""
     if named:
-        told = f"{part.name}  {part.learnt:,} of {counted(len(part.ids), 'token')} learnt"
+        told = f"{part.name}  {part.learnt:,} of {counted(part.size, 'token')} learnt"
         yield [(printable(told), "mask--part")]
     number = 0
     for line in mask_lines(part.texts, part.labels, part.ends):
@@ -115,6 +115,8 @@ def _lines(part: Part, width: int, *, named: bool) -> Iterator[Row]:
         sign = "mask--sign" if line.learnt else "mask--quiet"
         for row in _wrapped(tokens, max(width - _GUTTER, 1)):
             yield [(line.sign, sign), (" ", "mask--quiet"), *row]
+    if part.more:
+        yield [(more_words(part), "mask--quiet")]
     if named:
         yield []
 
@@ -161,7 +163,7 @@ def head(row: Shown, place: str, source: str, error: str) -> Content:
     glyph, style = _GLYPHS.get(row.fate, (theme.WARNING, "$warning"))
     if row.fate == "failed":
         glyph, style = theme.FAILED, "$error"
-    tokens = sum(len(part.ids) for part in row.parts)
+    tokens = sum(part.size for part in row.parts)
     learnt = sum(part.learnt for part in row.parts)
     rated = {True: " · rated good", False: " · rated bad", None: ""}[row.label]
     why = f": {error}" if error else ""

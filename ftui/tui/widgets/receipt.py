@@ -40,9 +40,9 @@ class ReceiptNote(Static):
 
     def progress(self, told: Mapping[str, Any]) -> None:
         """Say how far the counting is: {"phase", "done", "total"}, total 0 = nobody knows."""
-        of = f" of {told['total']:,}" if told["total"] else ""
-        done = f" {told['done']:,}{of}" if told["done"] else ""
-        self._tell([Content(f"{theme.WAITING} {told['phase']}{done} …")])
+        from ftui.data.summary import progress_words
+
+        self._tell([Content(f"{theme.WAITING} {progress_words(told)} …")])
 
     def fail(self, error: FtuiError) -> None:
         """Say why nothing could be counted."""

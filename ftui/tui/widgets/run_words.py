@@ -1,4 +1,4 @@
-"""A run in words: its head line, what it waits for, how it ended and what to do next."""
+"""A run in words: its head line, and what it waits for."""
 
 from __future__ import annotations
 
@@ -40,10 +40,24 @@ def state_word(state: RunState) -> Content:
     return Content.styled(f"{state.glyph} {state.value}", _STYLES.get(state, "bold $foreground"))
 
 
-def headline(run: Run, target: str, state: RunState, history: History) -> tuple[Content, Content]:
-    """What run this is, and where it stands: two halves of a line, or two lines."""
+def worthless() -> Content:
+    """In place of `✓ done` where the weights that came of it are of no use."""
+    return Content.styled("▲ done, numbers lost", "bold $warning")
+
+
+def headline(
+    run: Run, target: str, state: RunState, history: History, *, lost: bool = False
+) -> tuple[Content, Content]:
+    """What run this is, and where it stands: two halves of a line, or two lines.
+
+    `lost`: it is done, and its numbers are lost.
+    """
     name = Content.assemble(
-        state_word(state), "   ", (run.name, "bold"), "   ", (target, "$secondary")
+        worthless() if lost else state_word(state),
+        "   ",
+        (run.name, "bold"),
+        "   ",
+        (target, "$secondary"),
     )
     return name, Content("   ").join(_standing(state, history))
 
@@ -96,71 +110,6 @@ def waiting(state: RunState, since: float, last_line: str) -> Content:
             Content(f"  {shorten(printable(last_line), 300)}"),
         ]
     return Content("\n").join(lines)
-
-
-def ending(
-    run: Run, preset: str, state: RunState, history: History, *, weights: bool, failure: str
-) -> Content:
-    """The end-of-run card: what came of it, where it is, the next commands."""
-    lines = [state_word(state), Content("")]
-    if state in (RunState.FAILED, RunState.INTERRUPTED):
-        lines += _what_went_wrong(run, history, failure)
-    else:
-        lines += _what_came_of_it(run, history, weights=weights)
-    lines += [Content(""), Content("Next")]
-    if weights:
-        lines += [
-            _fact("c", "talk with it, beside its base model"),
-            _command(f"ftui chat {run.name}"),
-            _command(f"ftui eval {run.name}"),
-        ]
-    else:
-        lines += [
-            _fact("/", "search the log; & shows only some lines"),
-            _command(f"ftui logs {run.name}"),
-            _command(f"ftui --preset {preset}"),
-        ]
-    return Content("\n").join(lines)
-
-
-def _what_came_of_it(run: Run, history: History, *, weights: bool) -> list[Content]:
-    lines = []
-    loss = history.latest("loss")
-    if loss is not None:
-        lines.append(_fact("final loss", short(loss)))
-    evaluated = [
-        point for point in history.series.get("eval_loss", []) if math.isfinite(point.value)
-    ]
-    if evaluated:
-        best = min(evaluated, key=lambda point: point.value)
-        lines.append(_fact("best eval", f"{short(best.value)} at step {best.step:,}"))
-    lines.append(_fact("steps", f"{history.step:,} of {history.max_steps:,}"))
-    if history.started:
-        lines.append(_fact("time", duration(history.last_time - history.started)))
-    where = nice_path(run.output_dir) if weights else "no weights were saved"
-    return [*lines, _fact("weights", where)]
-
-
-def _what_went_wrong(run: Run, history: History, failure: str) -> list[Content]:
-    lines = [Content(printable(failure)), Content("")]
-    if history.step:
-        lines.append(_fact("reached", f"step {history.step:,} of {history.max_steps:,}"))
-    if history.checkpoints:
-        lines.append(_fact("kept", f"out/checkpoint-{history.checkpoints[-1].step}"))
-    return [
-        *lines,
-        _fact("log", run.log_file.name),
-        _fact("config", run.config_file.name),
-        _fact("in", nice_path(run.folder)),
-    ]
-
-
-def _fact(label: str, value: str) -> Content:
-    return Content.assemble((f"{label:11}", "$secondary"), value)
-
-
-def _command(text: str) -> Content:
-    return Content.styled(f"{'':11}{text}", "$accent")
 
 
 def nice_path(path: Path) -> str:
