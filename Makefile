@@ -28,11 +28,12 @@ unit: $(STAMP)
 ui: $(STAMP)
 	$(BIN)/pytest -q -n 2 tests/ui
 
-# The end-to-end tests use the real axolotl and the real vLLM from the runtimes that ftui makes.
+# The end-to-end tests use the real axolotl and the real vLLM from the runtimes that ftui makes. Two
+# files at a time: most of the time goes into imports and waits, which one core alone can do.
 e2e: runtimes
 	FTUI_TRAIN_PYTHON="$$($(BIN)/ftui setup train --print-python)" \
 	FTUI_SERVE_PYTHON="$$($(BIN)/ftui setup serve --print-python)" \
-	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile --durations=15 tests/e2e
 
 runtimes: $(STAMP)  ## make the train and serve runtimes (what is there is reused)
 	$(BIN)/ftui setup

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from ftui.text import printable
 if TYPE_CHECKING:
     from ftui.plan.plan import Plan
     from ftui.runs.model import Run
+    from ftui.runs.tripwires import Tripwire
     from ftui.tui.app import Glyphs
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -34,10 +35,17 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON documen
 @click.version_option(__version__, prog_name="ftui")
 @click.option("--preset", metavar="NAME", help="Start from a preset (`ftui presets` lists them).")
 @click.option("--config", metavar="FILE", help="Start from an axolotl config of your own.")
-@click.option("--data", metavar="FILE", help="Your own dataset: JSONL or JSON.")
+@click.option(
+    "--data", metavar="FILE", help="Your own: JSONL, JSON, CSV, Parquet, …, a folder, a hub id."
+)
 @click.option("--target", metavar="TARGET", help="Where to train: local.")
 @click.option("--gpus", metavar="N", help="How many GPUs; 0 trains on the CPU.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Any axolotl setting.")
+@click.option(
+    "--stop-on",
+    metavar="TRIP[,TRIP]",
+    help="Stop the run on: nan, grad, loss, stall, disk, or all. Else they only warn.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: train, then evaluate or chat.")
 @click.option("--plain", is_flag=True, help="Plain lines and prompts, no full-screen interface.")
 @click.option("--dry-run", is_flag=True, help="Only write the run's files and print their folder.")
@@ -60,13 +68,21 @@ def cli(context: click.Context, /, **flags: Any) -> None:
 
 
 def _start(
-    context: click.Context, *, yes: bool, plain: bool, dry_run: bool, glyphs: Glyphs, **answers: Any
+    context: click.Context,
+    *,
+    yes: bool,
+    plain: bool,
+    dry_run: bool,
+    glyphs: Glyphs,
+    stop_on: str | None,
+    **answers: Any,
 ) -> int:
+    trips = _tripwires(stop_on, dry_run=dry_run)
     if answers["preset"] is None and answers["config"] is None and not _has_terminal():
         click.echo(NO_TERMINAL, err=True)
         return ExitCode.USAGE
     if _has_screen() and not plain and not dry_run:
-        return _open_screens(answers, yes=yes, glyphs=glyphs)
+        return _open_screens(answers, yes=yes, glyphs=glyphs, stop_on=trips)
     if not yes and not dry_run and not _has_terminal():
         raise click.UsageError("without a terminal, add -y (train) or --dry-run (only write)")
 
@@ -75,16 +91,29 @@ def _start(
     plan = _plan(answers)
     if dry_run:
         return whole_way.write_files(plan)
-    return whole_way.run(plan if yes else prompts.ask(plan))
+    return whole_way.run(plan if yes else prompts.ask(plan), trips)
 
 
-def _open_screens(answers: dict[str, Any], *, yes: bool, glyphs: Glyphs) -> int:
+def _tripwires(named: str | None, *, dry_run: bool) -> Sequence[Tripwire]:
+    if named is None:
+        return ()
+    if dry_run:
+        raise click.UsageError("--stop-on needs ftui to launch the run; --dry-run does not")
+    from ftui.runs.stop_on import parse
+
+    return parse(named)
+
+
+def _open_screens(
+    answers: dict[str, Any], *, yes: bool, glyphs: Glyphs, stop_on: Sequence[Tripwire]
+) -> int:
     from ftui.tui.app import Launch, Wizard, run_app
 
     if not any(answers.values()) and not yes:
-        return run_app(Wizard(None), glyphs=glyphs)
+        return run_app(Wizard(None), glyphs=glyphs, stop_on=stop_on)
     plan = _plan(answers)
-    return run_app(Launch(plan) if yes else Wizard(plan), glyphs=glyphs)
+    opening = Launch(plan) if yes else Wizard(plan)
+    return run_app(opening, glyphs=glyphs, stop_on=stop_on)
 
 
 def _plan(answers: dict[str, Any]) -> Plan:
@@ -120,8 +149,8 @@ def check(config: Path, **options: Any) -> int:
 
 @cli.command()
 @click.argument("source", metavar="FILE")
-@click.option("--type", "type_name", metavar="TYPE", default="", help="Read the rows as this.")
-@click.option("--columns", metavar="QUESTION,ANSWER[,CONTEXT]", default="", help="Learn these.")
+@click.option("--type", "type_name", metavar="TYPE", help="Read the rows as this.")
+@click.option("--columns", metavar="QUESTION,ANSWER[,CONTEXT]", help="Learn these.")
 @click.option(
     "--rl",
     "training",
@@ -132,38 +161,65 @@ def check(config: Path, **options: Any) -> int:
 @click.option("--preset", metavar="NAME", help="Count its tokens and steps as in this training.")
 @click.option("--config", metavar="CONFIG", help="The same, for an axolotl config of your own.")
 @click.option("--model", metavar="MODEL", help="The same, for this base model.")
-@click.option("--show", metavar="ROWS", default=2, help="Rows to show with what is learnt of them.")
+@click.option(
+    "--show", metavar="ROWS", type=int, help="Rows to show with what is learnt of them: 2."
+)
 @click.option("--convert", metavar="TYPE", help="Write the rows in another type, with -o.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write them.")
 @click.option("-y", "--yes", is_flag=True, help="Write over a file that is there.")
 @as_json
-def data(
-    convert: str | None, out: Path | None, columns: str, yes: bool, as_json: bool, **wish: Any
-) -> int:
+def data(convert: str | None, out: Path | None, yes: bool, as_json: bool, **wish: Any) -> int:
     """Check a dataset: what it is, and what is wrong with its rows.
 
     FILE is JSONL, JSON, CSV, TSV, Parquet or Arrow, packed or not, a folder of them, or a hub id.
     """
     from ftui.plain import data as doctor
+    from ftui.plain import data_convert, data_wish
 
+    asked = data_wish.wished(**wish)
     if (convert is None) != (out is None):
         raise click.UsageError("--convert TYPE and -o OUT go together")
-    chosen = tuple(name.strip() for name in columns.split(",") if name.strip())
-    if columns and len(chosen) not in (2, 3):
-        raise click.UsageError("--columns takes a question, an answer, and perhaps a context")
-    asked = doctor.Wish(columns=chosen, **wish)
     if convert is not None and out is not None:
-        return doctor.rewrite(asked, convert, out, yes=yes)
+        return data_convert.rewrite(asked, convert, out, yes=yes, as_json=as_json)
     return doctor.check(asked, as_json=as_json)
 
 
 @cli.command()
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option(
+    "--sort",
+    type=click.Choice(["newest", "name", "loss", "state"]),
+    default="newest",
+    show_default=True,
+    help="What comes first.",
+)
+@click.option("--compare", is_flag=True, help="Put the runs of these names side by side.")
+@click.option("--clean", is_flag=True, help="Remove checkpoints and prepared rows; asks before.")
+@click.option("--all-of-it", "whole", is_flag=True, help="With --clean NAME: the whole run.")
+@click.option("-y", "--yes", is_flag=True, help="With --clean: ask nothing.")
 @as_json
-def runs(as_json: bool) -> None:
-    """List the runs, newest first."""
-    from ftui.plain import listings
+@click.pass_obj
+def runs(
+    flags: dict[str, Any], /, words: tuple[str, ...], sort: str, as_json: bool, **asked: bool
+) -> int:
+    """List the runs: all, or those that contain each WORD.
 
-    listings.runs(as_json=as_json)
+    With --compare and --clean the words are names. --clean alone: of all that is done for good.
+    """
+    from ftui.plain import runs as plain
+
+    compare, clean, whole, yes = (asked[name] for name in ("compare", "clean", "whole", "yes"))
+    if compare + clean > 1 or (clean and as_json) or ((whole or yes) and not clean):
+        raise click.UsageError("--compare, or --clean [--all-of-it] [-y], or a list; see --help")
+    if clean:
+        return plain.clean(words, whole=whole, yes=yes)
+    if compare:
+        return plain.compare(words, as_json=as_json)
+    if _has_screen() and not flags["plain"] and not as_json:
+        from ftui.tui.app import Runs, run_app
+
+        return run_app(Runs(words, sort), glyphs=flags["glyphs"])
+    return plain.listing(words, sort=sort, as_json=as_json)
 
 
 @cli.command()
@@ -199,14 +255,17 @@ def stop(run: str) -> None:
 
 @cli.command()
 @click.argument("run", default="latest")
+@click.option("--fix", is_flag=True, help="Change what made it fail: show a diff, ask, write.")
+@click.option("-y", "--yes", is_flag=True, help="With --fix: change it without asking.")
 @click.pass_obj
-def resume(flags: dict[str, Any], run: str) -> int:
+def resume(flags: dict[str, Any], run: str, fix: bool, yes: bool) -> int:
     """Go on with a run from its last whole checkpoint, and watch it."""
-    from ftui.plain import follow
+    from ftui.plain import resume as going_on
     from ftui.runs.store import find
 
     found = find(run)
-    follow.resume(found)
+    if not going_on.resume(found, fix=fix, yes=yes):
+        return ExitCode.OK
     return _watch(found, flags)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ftui.data.formats import Format
+from ftui.data.formats import Format, Part
 from ftui.data.judge import roles_of
 from ftui.data.parts import unfolded
 
@@ -51,5 +51,5 @@ def asked_in(format: Format) -> Asked:
     return asked
 
 
-def _is_answer(format: Format, part: Any) -> bool:
-    return bool(part.learnt) or (format.training != "sft" and part.column in _ANSWERS)
+def _is_answer(format: Format, part: Part) -> bool:
+    return part.learnt or (format.training != "sft" and part.column in _ANSWERS)

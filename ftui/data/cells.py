@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ftui.data.convert import targets
 from ftui.data.formats import Format
 from ftui.data.judge import Reason
 from ftui.data.row import Group, show
@@ -23,14 +24,23 @@ NO_VALUE = frozenset((*_WORDS.split(), "", "#N/A N/A"))
 """pandas._libs.parsers.STR_NA_VALUES."""
 _CHUNK = 10_000
 """Rows that `datasets` reads at a time (packaged_modules/csv: chunksize)."""
-_INTEGER = re.compile(r"[ \t]*[+-]?\d+[ \t]*", re.ASCII)
+_INTEGER = re.compile(r"[ \t]*[+-]?\d{1,300}[ \t]*", re.ASCII)
+"""Python's `int` refuses thousands of digits; `float` takes them for infinity."""
 _NUMBER = re.compile(
     r"[ \t]*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)[ \t]*", re.ASCII | re.I
 )
 _FLAGS = frozenset(("True", "TRUE", "true", "False", "FALSE", "false"))
-_AS_JSONL = "write the rows as JSONL, where they stay text: ftui data FILE --convert TYPE -o NEW"
 _LATE = "axolotl's reader settles the columns from the first 10,000 rows: write the rows as JSONL"
-NO_VALUE_HINT = "use another word, or write the rows as JSONL: ftui data FILE --convert TYPE -o NEW"
+
+Place = tuple[int, str]
+"""A line and its file."""
+
+
+def as_jsonl(format: Format) -> str:
+    """What to do about cells that are to stay text: the command, for rows that can be written."""
+    written = "write the rows as JSONL, where they stay text"
+    names = targets(format)
+    return f"{written}: ftui data FILE --convert {names[0]} -o NEW.jsonl" if names else written
 
 
 @dataclass
@@ -42,10 +52,10 @@ class _Column:
     flags: bool = True
     values: int = 0
     rows: int = 0
-    first: int = 0
-    """The line of the first value."""
-    anew: dict[type, tuple[int, str, str]] | None = None
-    """By what the column becomes: the first cell that changes, with its line and its new text."""
+    first: Place | None = None
+    """Of the first value."""
+    anew: dict[type, tuple[Place, str, str]] = field(default_factory=dict)
+    """By what the column becomes: the first cell that changes, with its place and its new text."""
 
     @property
     def is_text(self) -> bool:
@@ -67,17 +77,16 @@ class _Column:
             return cell in _FLAGS
         return kind is str or (_is_number(cell) and (kind is float or _is_whole(cell)))
 
-    def add(self, line: int, cell: str) -> None:
+    def add(self, place: Place, cell: str) -> None:
         """Take in a cell of the first chunk that is a value."""
-        self.first = self.first or line
+        self.first = self.first or place
         self.values += 1
         self.flags = self.flags and cell in _FLAGS
         self.integers = self.integers and _is_integer(cell)
         self.numbers = self.numbers and _is_number(cell)
-        self.anew = {} if self.anew is None else self.anew
         for kind, written in self._written(cell):
             if written != cell:
-                self.anew.setdefault(kind, (line, cell, written))
+                self.anew.setdefault(kind, (place, cell, written))
 
     def _written(self, cell: str) -> Iterator[tuple[type, str]]:
         if self.integers:
@@ -113,6 +122,7 @@ class Cells:
         self._columns: dict[str, _Column] = {}
         self._strict: dict[str, _Column] | None = None
         self._rows = 0
+        self._hint = as_jsonl(format)
         self._takes = {part.column: part.lacking.takes_anything for part in format.parts}
 
     @staticmethod
@@ -128,7 +138,7 @@ class Cells:
         """Notice a cell that does not fit what the first rows were."""
         for line, row in zip(group.lines, group.rows, strict=True):
             if self._strict is None:
-                self._settle(line, row)
+                self._settle((line, file), row)
                 continue
             for name, column in [*self._strict.items()]:
                 cell = row.get(name)
@@ -139,13 +149,13 @@ class Cells:
                     words = f"{name} is {show(cell)} here, after 10,000 rows of {held}"
                     yield Notice(Reason.LATE, line, name, words, _LATE)
 
-    def _settle(self, line: int, row: dict[str, str | None]) -> None:
+    def _settle(self, place: Place, row: dict[str, str | None]) -> None:
         self._rows += 1
         for name, cell in row.items():
             column = self._columns.setdefault(name, _Column())
             column.rows += 1
             if cell is not None and not column.is_text:
-                column.add(line, cell)
+                column.add(place, cell)
         if self._rows == _CHUNK:
             self._strict = {
                 name: column for name, column in self._columns.items() if not column.is_text
@@ -155,15 +165,15 @@ class Cells:
         """The columns of the type that are no text."""
         for name, takes_anything in self._takes.items():
             column = self._columns.get(name)
-            if column is None or column.is_text or not column.values:
+            if column is None or column.is_text or column.first is None:
                 continue
+            (line, file), count = column.first, column.values
             what = "True or False" if column.kind is bool else "a number"
             words = f"in {name} every cell is {what}, and is read as such: "
             if not takes_anything:
                 words += "axolotl needs text and stops"
-                found = (Reason.UNREADABLE, column.first, name, words, _AS_JSONL)
-                yield Notice(*found, rows=column.values)
-            elif column.anew and column.kind in column.anew:
-                line, cell, written = column.anew[column.kind]
+                yield Notice(Reason.UNREADABLE, line, name, words, self._hint, count, file)
+            elif column.kind in column.anew:
+                (line, file), cell, written = column.anew[column.kind]
                 words += f"{show(cell)} is written as {written}"
-                yield Notice(Reason.REWRITTEN, line, name, words, _AS_JSONL, column.values)
+                yield Notice(Reason.REWRITTEN, line, name, words, self._hint, count, file)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ftui.data.tokens import Tokens, fate_words
+from ftui.data.tokens import Lengths, Tokens, fate_words
+from ftui.text import counted
 
 _LEAST_SHARE = 0.05
 _LEAST_STEPS = 20
@@ -42,19 +43,28 @@ def _of_rows(tokens: Tokens) -> Iterator[Concern]:
         count = tokens.rows.fates.get("failed", len(tokens.errors))
         yield Concern(
             f"axolotl stops at {count:,} of the rows: row {error.row + 1}: {error.message}",
-            "ftui data FILE tells where each is",
+            "mend or remove such rows: ftui data FILE --preset NAME tells the first of them",
             blocks=True,
         )
     if not tokens.rows.train:
         why = ", ".join(f"{n:,} {fate_words(fate)}" for fate, n in tokens.rows.dropped.items())
         yield Concern(f"no row is left to train on: {why or 'there are none'}", "", blocks=True)
-    over, length = tokens.lengths.over_length, tokens.lengths.fitting_length
-    if over:
-        share = 100 * over / max(tokens.rows.read, 1)
-        yield Concern(
-            f"{over:,} rows ({share:.1f} %) are longer than sequence_len, and dropped or cut",
-            f"sequence_len: {length} holds 99 % of the rows",
-        )
+    yield from _of_lengths(tokens.lengths)
+
+
+def _of_lengths(lengths: Lengths) -> Iterator[Concern]:
+    over, rows = lengths.over_length, sum(count for _, count in lengths.histogram)
+    if not over:
+        return
+    share = 100 * over / max(rows, over)
+    hint = f"sequence_len: {lengths.fitting_length} holds 99 % of the rows"
+    if share <= 1:  # as the one that is set does
+        hint = f"the longest has {lengths.longest:,} tokens"
+    yield Concern(
+        f"{over:,} {'row' if over == 1 else 'rows'} ({share:.1f} %) "
+        f"{'is' if over == 1 else 'are'} longer than sequence_len, and dropped or cut",
+        hint,
+    )
 
 
 def _of_learning(tokens: Tokens) -> Iterator[Concern]:
@@ -124,6 +134,6 @@ def _of_steps(tokens: Tokens) -> Iterator[Concern]:
         )
     if receipt.steps < _LEAST_STEPS:
         yield Concern(
-            f"the run has only {receipt.steps:,} steps",
+            f"the run has only {counted(receipt.steps, 'step')}",
             "more epochs, a smaller batch, or more rows",
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ftui.data.choosing import likely_columns, settling, way_out
 from ftui.data.files import files_of, layout_of
 from ftui.data.formats import Format, columns_of_your_own
 from ftui.data.guess import Guess, formats_for, guess, kinds, pick, text_columns
@@ -20,7 +22,7 @@ from ftui.text import printable, shorten
 _SAMPLE = 200
 """Rows that decide what a dataset is."""
 
-Groups = Iterator[tuple[str, Group]]
+Groups = Generator[tuple[str, Group], None, None]
 Reader = Callable[[str], Groups]
 """The rows of a source, each group with the name of its file. Raises DatasetError."""
 
@@ -50,13 +52,19 @@ class Undecided(DatasetError):
     """What the rows are is for a person to say: nothing in them says it for certain."""
 
     def __init__(
-        self, error: DatasetError, formats: tuple[Format, ...], columns: Mapping[str, str]
+        self,
+        error: DatasetError,
+        formats: tuple[Format, ...],
+        columns: Mapping[str, str],
+        likely: tuple[str, ...],
     ) -> None:
         super().__init__(error.what, where=error.where, why=error.why, hint=error.hint)
         self.formats = formats
         """What would read the rows, the likeliest first; none where only columns can be chosen."""
         self.columns = columns
         """The columns of text, two at least, each with what the first row has there."""
+        self.likely = likely
+        """Those of them that hold more than the numbers or codes that tell rows apart."""
 
 
 def read_files(source: str) -> Groups:
@@ -98,8 +106,7 @@ def open_dataset(
     if found is None:
         raise _other(source, sample, training) or _unknown(source, sample, training)
     if ask and found.surely == "unsure":
-        unsure = DatasetError("it is not certain what these rows are", where=source, why=found.why)
-        raise Undecided(unsure, (found.format, *found.others), _examples(sample))
+        raise _unsure(source, sample, found)
     return Dataset(source, layout, found)
 
 
@@ -153,9 +160,28 @@ def _other(source: str, sample: list[dict[str, Any]], training: str) -> DatasetE
     return DatasetError(what, where=source, why=why, hint=hint)
 
 
+def _unsure(source: str, sample: list[dict[str, Any]], found: Guess) -> Undecided:
+    """What the rows may be is known; that they are meant so, a person has to say."""
+    texts = _examples(sample)
+    likely = likely_columns(sample, tuple(texts))
+    hint = way_out(sample, likely)
+    if found.format.name == "user_defined":
+        hint = settling(shlex.quote(",".join(part.column for part in found.format.parts)))
+    error = DatasetError(
+        "it is not certain what these rows are", where=source, why=found.why, hint=hint
+    )
+    return Undecided(error, (found.format, *found.others), texts, likely)
+
+
 def _unknown(source: str, sample: list[dict[str, Any]], training: str) -> DatasetError:
     held = ", ".join(f"{name} ({kind})" for name, kind in kinds(sample).items())
     texts, of_choice = _examples(sample), training in ("", "sft")
+    if {"chosen", "rejected"} <= sample[0].keys():
+        return DatasetError(
+            f"the question is missing in these preferences: found {_shown(held)}",
+            where=source,
+            hint="Name the column of what is asked `prompt`, beside chosen and rejected.",
+        )
     wanted = "" if of_choice else f" for `rl: {training}`"
     what = f"no dataset type of axolotl reads these rows{wanted}: found {_shown(held)}"
     if not of_choice:
@@ -167,10 +193,12 @@ def _unknown(source: str, sample: list[dict[str, Any]], training: str) -> Datase
         )
     if len(texts) < 2:
         hint = "A row needs text to learn: messages, instruction and output, or text."
+        if "a time" in kinds(sample).values():
+            hint = "axolotl stops where a time stands for text: write the dates as text."
         return DatasetError(what, where=source, hint=hint)
-    question, *_, answer = texts
-    hint = f"Choose columns: ftui data FILE --columns {question},{answer} (asked, then answered)."
-    return Undecided(DatasetError(what, where=source, hint=hint), (), texts)
+    likely = likely_columns(sample, tuple(texts))
+    hint = way_out(sample, likely)
+    return Undecided(DatasetError(what, where=source, hint=hint), (), texts, likely)
 
 
 def _examples(sample: list[dict[str, Any]]) -> dict[str, str]:

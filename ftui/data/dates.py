@@ -38,7 +38,8 @@ class Dates:
         }
         if format.is_chat:
             self._open = {format.turns: (_of_turns(format.turns, format.turn_keys[1]), False)}
-        self._first: dict[str, tuple[int, str]] = {}
+        self._first: dict[str, tuple[int, str, str]] = {}
+        """By column: the first date, with its line and its file."""
         self._rows = 0
 
     def look(self, file: str, group: Group, columns: frozenset[str]) -> Iterator[Notice]:
@@ -49,7 +50,7 @@ class Dates:
             for line, row in zip(group.lines, group.rows, strict=True):
                 odd = next((value for value in texts(row) if not _is_date(value)), None)
                 if odd is None:
-                    self._note(column, line, texts(row))
+                    self._note(column, line, file, texts(row))
                     continue
                 del self._open[column]
                 if settled and column in self._first and type(odd) is str:
@@ -57,25 +58,26 @@ class Dates:
                     yield Notice(Reason.LATE, line, column, words, _HINT)
                 break
 
-    def _note(self, column: str, line: int, values: Iterator[Any]) -> None:
+    def _note(self, column: str, line: int, file: str, values: Iterator[Any]) -> None:
         if column not in self._first:
             value = next((value for value in values if value is not None), None)
             if value is not None:
-                self._first[column] = (line, value)
+                self._first[column] = (line, file, value)
 
     def end(self) -> Iterator[Notice]:
         """The columns that hold nothing but dates."""
         for column, (_, takes_anything) in self._open.items():
             if column not in self._first:
                 continue
-            line, value = self._first[column]
+            line, file, value = self._first[column]
             words = f"{column} holds nothing but dates, which are read as times: "
             if takes_anything:
-                written = f"{value} is written as {_as_written(value)}"
-                yield Notice(Reason.REWRITTEN, line, column, words + written, _HINT, self._rows)
+                reason = Reason.REWRITTEN
+                words += f"{value} is written as {_as_written(value)}"
             else:
+                reason = Reason.UNREADABLE
                 words += "axolotl needs text and stops"
-                yield Notice(Reason.UNREADABLE, line, column, words, _HINT, self._rows)
+            yield Notice(reason, line, column, words, _HINT, self._rows, file)
 
 
 def _of_column(column: str) -> Texts:

@@ -32,7 +32,7 @@ def of_kind(kind: Any, raw: Any) -> Any:
         return tuple(of_kind(one, value) for one, value in zip(kinds, each, strict=False))
     if origin is Mapping:
         pairs = _checked(raw, dict).items()
-        return {inner[0](key): of_kind(inner[1], value) for key, value in pairs}
+        return {_key(inner[0], key): of_kind(inner[1], value) for key, value in pairs}
     if isinstance(kind, NewType):
         return _checked(raw, kind.__supertype__)
     if kind is int and _checked(raw, int) < 0:
@@ -51,6 +51,13 @@ def _object(kind: Any, raw: Any) -> Any:
         elif one.default is MISSING:
             raise Malformed(f"there is no {name} in {sorted(known)}")
     return kind(**values)
+
+
+def _key(kind: Any, raw: str) -> Any:
+    try:
+        return kind(raw)
+    except ValueError as error:
+        raise Malformed(f"{raw!r} is of the wrong type") from error
 
 
 def _checked(raw: Any, kind: Any) -> Any:

@@ -11,37 +11,18 @@ from itertools import chain
 from typing import Any
 
 from ftui.data.asked import asked_in
-from ftui.data.cells import NO_VALUE_HINT, Cells
+from ftui.data.cells import Cells, as_jsonl
 from ftui.data.dates import Dates
 from ftui.data.files import layout_of
 from ftui.data.formats import Format, Lacking
 from ftui.data.judge import Oddity, Reason, judge_of, odd_rows
 from ftui.data.late import LateColumns
 from ftui.data.layout import Layout
-from ftui.data.report import (
-    DROPPED,
-    FATAL,
-    HINTS,
-    Complaint,
-    Report,
-    asked_in_both,
-    in_both,
-)
+from ftui.data.report import HINTS, Report
 from ftui.data.row import Fault, Group, show
 from ftui.data.system import SystemPrompts
 from ftui.data.watch import Notice, Watch
 from ftui.errors import DatasetError
-
-__all__ = [
-    "DROPPED",
-    "FATAL",
-    "Complaint",
-    "Report",
-    "asked_in_both",
-    "examine",
-    "examine_held_out",
-    "in_both",
-]
 
 _SAMPLE = 200
 """Rows that are kept to look at what they are written in."""
@@ -79,6 +60,8 @@ def examine_held_out(groups: Iterable[tuple[str, Group]], format: Format) -> Rep
     asked = asked_in(format)
     for file, group in groups:
         report.rows += len(group.rows) + len(group.faults)
+        for fault in group.faults:
+            report.complain(Reason.BROKEN, file, fault)
         report.marks.update(group.marks)
         for line, question in zip(group.lines, map(asked, group.rows), strict=True):
             if question is not None:
@@ -134,15 +117,17 @@ class _Look:
             cell = written.get(oddity.field)
             if cell and values.get(oddity.field, "") is None:
                 oddity = _read_as_nothing(oddity, cell)
-                fault = Fault(line, oddity.field, oddity.words, NO_VALUE_HINT)
+                hint = f"use another word, or {as_jsonl(self._report.format)}"
+                fault = Fault(line, oddity.field, oddity.words, hint)
                 self._report.complain(oddity.reason, self._file, fault)
             else:
                 words = f"{oddity.field} {oddity.words}"
                 self._report.tell(oddity.reason, self._file, line, oddity.field, words)
 
     def _notices(self, notices: Iterable[Notice]) -> None:
-        for reason, line, place, message, hint, rows in notices:
-            self._report.complain(reason, self._file, Fault(line, place, message, hint), rows)
+        for each in notices:
+            fault = Fault(each.line, each.field, each.message, each.hint)
+            self._report.complain(each.reason, each.file or self._file, fault, each.rows)
 
     def _compare(self, group: Group, twice: set[int]) -> None:
         """Look for questions that were asked before, here or in the rows that are held out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ def look_at(
         source = str(entry.get("path", ""))
         try:
             format = _readable(entry, source)
-            yield Look(source, examine(read(source), format, on_progress=on_progress))
+            with contextlib.closing(read(source)) as groups:
+                yield Look(source, examine(groups, format, on_progress=on_progress))
         except (DatasetError, RuntimeMissing, TimedOut) as error:
             yield Look(source, problem=error)
 
@@ -61,8 +63,10 @@ def _readable(entry: Mapping[str, Any], source: str) -> Format:
     raise DatasetError("not looked at row by row", why=why, hint=hint)
 
 
-def format_of(entry: Mapping[str, Any]) -> Format | None:
+def format_of(entry: Any) -> Format | None:
     """How an item of `datasets` reads its rows; None for a type that ftui does not know."""
+    if not isinstance(entry, Mapping):
+        return None
     kind = entry.get("type")
     if isinstance(kind, Mapping):
         question, answer = kind.get("field_instruction"), kind.get("field_output")
@@ -80,9 +84,10 @@ def format_of(entry: Mapping[str, Any]) -> Format | None:
 def _chat(entry: Mapping[str, Any]) -> Format:
     names, roles = entry.get("message_property_mappings"), entry.get("roles")
     names = names if isinstance(names, Mapping) else {}
+    roles = roles if isinstance(roles, Mapping) else {}
     return chat(
         str(entry.get("field_messages") or "messages"),
         str(names.get("role", "role")),
         str(names.get("content", "content")),
-        roles if isinstance(roles, Mapping) else None,
+        {role: [*map(str, said)] for role, said in roles.items() if isinstance(said, list)},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,10 +57,16 @@ def guess(
         fitting = [each for each in formats_for(training, family) if _share(rows, each) >= 0.5]
     if fitting:
         return _judged(rows, fitting)
+    rated = _rated(rows, family)
+    if training == "kto" and rated is not None:
+        return Guess(rated, "likely", rated.words)
     own = _own_columns(rows) if training in ("", "sft") else None
     if own is None:
         return None
-    return Guess(own, "unsure", f"the names of the columns suggest it: {own.words}")
+    why = f"the names of the columns suggest it: {own.words}"
+    if rated is not None:
+        why += "; label is not read: it rates an answer where it is true or false (rl: kto)"
+    return Guess(own, "unsure", why)
 
 
 def pick(name: str, *, family: str = "chatml") -> Format | None:
@@ -105,7 +112,7 @@ def with_roles(format: Format, rows: Sequence[Mapping[str, Any]]) -> Format:
     column, (role_key, content_key) = format.turns, format.turn_keys
     said: Counter[str] = Counter()
     for row in rows:
-        for turn in row[column] if type(row.get(column)) is list else ():
+        for turn in _turns(row.get(column)):
             if type(turn) is dict and type(turn.get(role_key)) is str:
                 said[turn[role_key]] += 1
     odd = sorted(set(said) - _KNOWN_ROLES)
@@ -121,6 +128,26 @@ def with_roles(format: Format, rows: Sequence[Mapping[str, Any]]) -> Format:
     for name, role in meant.items():
         roles[role].append(name)
     return chat(column, role_key, content_key, roles)
+
+
+def _rated(rows: Sequence[Mapping[str, Any]], family: str) -> Format | None:
+    """The type of rated answers that the rows have, but for labels that are not true or false."""
+
+    def only_labels(row: Mapping[str, Any], format: Format) -> bool:
+        misfits = [part.column for part, _ in format.misfits(row)]
+        return "label" in row and set(misfits) <= {"label"}
+
+    fitting = (
+        each for each in formats_for("kto", family) if all(only_labels(row, each) for row in rows)
+    )
+    return next(fitting, None) if rows else None
+
+
+def _turns(value: Any) -> list[Any]:
+    """The turns of a conversation, be it written as JSON text; none where it is no list."""
+    with contextlib.suppress(ValueError, RecursionError):
+        value = parts.unfolded(value)
+    return value if type(value) is list else []
 
 
 def _role(name: str) -> str:

@@ -29,6 +29,7 @@ class Reason(Enum):
     ROLE = "unknown role"
     NO_VALUE = "the word None in place of a value"
     REWRITTEN = "no text, and written as text"
+    NO_WORDS = "a call of tools without a text"
 
 
 class Oddity(NamedTuple):
@@ -126,11 +127,21 @@ def _judge_turns(format: Format) -> Judge:
             return [*found, Oddity(Reason.NO_ANSWER, column, "has no turn of the assistant")]
         if all(_is_empty(turn.get(content)) and not turn.get("tool_calls") for turn in answers):
             return [*found, Oddity(Reason.EMPTY, column, "has only empty answers")]
+        found += _calls(column, content, turns)
         if turns[-1][role] not in assistants:
             found.append(Oddity(Reason.LAST_TURN, column, "ends with a turn that is not learnt"))
         return found
 
     return judge
+
+
+def _calls(column: str, content: str, turns: Sequence[Mapping[str, Any]]) -> Iterator[Oddity]:
+    """The first turn that calls tools and says nothing: axolotl takes a `content` of null out."""
+    for number, turn in enumerate(turns):
+        if turn.get(content) is None:
+            place = f"{column}.{number}.{content}"
+            yield Oddity(Reason.NO_WORDS, place, "is missing, in a turn that calls tools")
+            return
 
 
 def odd_rows(format: Format) -> Odd:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from ftui.data.tokens import IGNORED, Part
 from ftui.text import printable
 
 LEARNT = "┃"
@@ -36,17 +37,25 @@ class MaskLine(NamedTuple):
         return LEARNT if self.learnt else READ
 
 
+def more_words(part: Part) -> str:
+    """`… and 12,000 more tokens, 3 of them learnt`; nothing where all of a text is shown."""
+    if not part.more:
+        return ""
+    learnt = f", {part.more_learnt:,} of them learnt" if part.more_learnt else ""
+    return f"… and {part.more:,} more {'token' if part.more == 1 else 'tokens'}{learnt}"
+
+
 def mask_lines(
     texts: Sequence[str], labels: Sequence[int], ends: Sequence[int]
 ) -> Iterator[MaskLine]:
-    """The lines of a row. `labels` are -100 for a token that is only read; `ends` are the numbers
-    of the tokens that end a turn.
+    """The lines of a row. `labels` are IGNORED for a token that is only read; `ends` are the
+    numbers of the tokens that end a turn.
 
     Text from a dataset is shown without its control codes.
     """
     last = frozenset(ends)
     marked = [
-        (label != -100, printable(text) + (END if number in last else ""))
+        (label != IGNORED, printable(text) + (END if number in last else ""))
         for number, (text, label) in enumerate(zip(texts, labels, strict=True))
     ]
     for learnt, run in groupby(marked, key=lambda token: token[0]):

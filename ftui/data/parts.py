@@ -17,6 +17,10 @@ class Misfit(NamedTuple):
     words: str
 
 
+class Time(str):
+    """A date or a time of a dataset that has such values, as text: axolotl sees no text there."""
+
+
 Holds = Callable[[Any], Misfit | None]
 """Judges a value; None when it may stand there. A column that is not there has the value None."""
 
@@ -140,6 +144,7 @@ def kind(value: Any) -> str:
     """The kind of a JSON value in words: `a number`, `a list`."""
     names: Mapping[type, str] = {
         str: "text",
+        Time: "a time",
         bool: "true or false",
         int: "a number",
         float: "a number",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ftui.data.formats import Format
 from ftui.data.judge import Reason
 from ftui.data.row import Fault
+from ftui.data.writing import written_in
 
 _SHOWN = 5
 """Complaints of a kind that are told one by one; the others are counted."""
@@ -33,6 +35,8 @@ HINTS: Mapping[Reason, str] = {
     Reason.ALIKE: "one question with several answers teaches neither well: keep one, if you can",
     Reason.NO_VALUE: "give it a value, or remove the row",
     Reason.REWRITTEN: "write it as text, as the model is to read it",
+    Reason.NO_WORDS: "axolotl stops at it, unless the chat template knows tools (chatml does not): "
+    'give it `"content": ""`',
     Reason.LAST_TURN: "what comes after the last answer is not learnt: cut it off",
     Reason.ROLE: "axolotl hands it to the chat template as it is: name it in `roles`",
 }
@@ -86,7 +90,7 @@ class Report:
     @property
     def dropped(self) -> int:
         """Rows from which nothing is learnt."""
-        return sum(self.found[reason] for reason in DROPPED)
+        return min(sum(self.found[reason] for reason in DROPPED), self.rows)
 
     @property
     def kept(self) -> int:
@@ -98,6 +102,11 @@ class Report:
         """Whether axolotl reads it to the end and something is learnt."""
         return self.kept > 0 and not any(self.found[reason] for reason in FATAL)
 
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """What the first rows are written in; to be asked for after the last row."""
+        return written_in(self.sample)
+
     @property
     def knows_all(self) -> bool:
         """Whether duplicates were looked for among all rows."""
@@ -107,7 +116,7 @@ class Report:
         """Note something that is true of so many rows."""
         if self.found[reason] < _SHOWN:
             self.complaints.append(Complaint(reason, file, *fault))
-        self.found[reason] += rows
+        self.found[reason] = min(self.found[reason] + rows, self.rows)
 
     def tell(self, reason: Reason, file: str, line: int, place: str, message: str) -> None:
         """Note something about one row, with the hint that is always given for it."""

@@ -85,7 +85,7 @@ def _turns(
 ) -> tuple[Turn, ...]:
     turns = []
     for turn in value:
-        if type(turn[content]) is not str or turn.keys() - {role, content, "train", "weight"}:
+        if type(turn.get(content)) is not str or turn.keys() - {role, content, "train", "weight"}:
             raise CannotHold("a turn has more than a role and a text")
         turns.append(Turn(meant(turn[role]), turn[content]))
     return tuple(turns)

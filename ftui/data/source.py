@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import io
 import os
 import stat
@@ -174,7 +175,9 @@ def _open(path: Path) -> io.FileIO:
 
 
 def missing(path: Path) -> DatasetError:
-    """The error that says: no such file, with the nearest name there is."""
+    """The error that says: no such file, with the nearest name there is, or a link to none."""
+    if path.is_symlink():
+        return _led_astray(path)
     try:
         names = [item.name for item in path.parent.iterdir()]
     except OSError:
@@ -182,6 +185,21 @@ def missing(path: Path) -> DatasetError:
     near = difflib.get_close_matches(path.name, names, n=1)
     hint = f"Did you mean {near[0]}?" if near else "Check the path."
     return DatasetError("there is no such file", where=str(path), hint=hint)
+
+
+def _led_astray(link: Path) -> DatasetError:
+    """The error for a link that leads to no file."""
+    target = shorten(str(link.readlink()), 200)
+    try:
+        link.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            why = f"it leads to {target}, and so to itself"
+            return DatasetError(
+                "is a link without an end", where=str(link), why=why, hint="Link to a file."
+            )
+    why = f"there is no {target}"
+    return DatasetError("is a link to nothing", where=str(link), why=why, hint="Link to a file.")
 
 
 def cannot_read(path: Path, error: OSError | ValueError) -> DatasetError:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import dropwhile
+from typing import Any
 
 from ftui.data.tokens import Lengths, Receipt, Tokens, fate_words
 from ftui.text import counted
 
+_PHASES = {
+    "tokenizer": "loading the tokenizer",
+    "reading": "reading the rows",
+    "tokenizing": "turning rows into tokens",
+    "counting": "counting the steps",
+}
 _BAR = 40
 """Characters of the longest bar of the histogram."""
+
+
+def progress_words(told: Mapping[str, Any]) -> str:
+    """`turning rows into tokens, 600 of 1,204` of {"phase", "done", "total"}; total 0 = unknown."""
+    of = f" of {told['total']:,}" if told["total"] else ""
+    done = f", {told['done']:,}{of}" if told["done"] else ""
+    return f"{_PHASES.get(told['phase'], told['phase'])}{done}"
 
 
 def histogram_lines(lengths: Lengths) -> Iterator[str]:

@@ -25,17 +25,19 @@ class SystemPrompts:
         self._turns, self._role = format.turns, format.turn_keys[0]
         self._seen = False
         self._before = 0
-        self._first = 0
+        self._first: tuple[int, str] | None = None
+        """The line and the file of the first row."""
 
     def look(self, file: str, group: Group, columns: frozenset[str]) -> Iterator[Notice]:
         """Notice each row that has none, once another has one."""
         if not self._seen and _COLUMN not in columns:
             self._before += len(group.rows)
-            self._first = self._first or next(iter(group.lines), 0)
+            self._first = self._first or next(((line, file) for line in group.lines), None)
             return
-        if not self._seen and self._before:
+        if not self._seen and self._first is not None:
+            line, before = self._first
             words = "system is missing here, and is there in later rows"
-            yield Notice(Reason.UNREADABLE, self._first, _COLUMN, words, _HINT, self._before)
+            yield Notice(Reason.UNREADABLE, line, _COLUMN, words, _HINT, self._before, before)
         self._seen = True
         for line, row in zip(group.lines, group.rows, strict=True):
             if row.get(_COLUMN) is None and not self._begins_with_one(row):

@@ -14,6 +14,7 @@ from typing import Any
 
 from ftui.data.row import LARGEST_ROW, Broken, Fault, Group, Row, gathered, mark_of, show
 from ftui.data.source import Source
+from ftui.text import counted
 
 _LARGEST_CELL = 1 << 24
 """Characters. As much is held in memory to find where a quote is closed."""
@@ -21,6 +22,7 @@ _BOM = b"\xef\xbb\xbf"
 _QUOTES = 'A cell with a quote in it is written "…""…". Write it with a CSV library.'
 _ENDS = "Write line ends as \\n: `tr '\\r' '\\n' < FILE > NEW`."
 _UTF8 = "Save the file as UTF-8, e.g. `iconv -f LATIN1 -t UTF-8 FILE > NEW` if it is Latin-1."
+_ROWS = "Write a row on each line below it."
 _NAMES = "Give each column its own name in the first line (in pandas: to_csv(index=False))."
 
 
@@ -34,18 +36,23 @@ def groups(source: Source, separator: str) -> Iterator[Group]:
 def _sized(source: Source, table: _Table, separator: str) -> Iterator[tuple[int, Row | Fault]]:
     """Each with its size."""
     header: list[str] | None = None
+    alone = False
     try:
         for item in table.records():
             if isinstance(item, Fault):
+                alone = False
                 yield 0, item
             elif header is None:
-                header = _named(item[1])
+                header, alone = _named(item[1]), True
                 yield from ((0, fault) for fault in _check_header(*item))
                 if (fault := _separated_otherwise(*item, separator)) is not None:
                     yield 0, fault
                     return
             else:
+                alone = False
                 yield table.size, _row(*item, header)
+        if alone and source.failure is None:
+            yield 0, Fault(1, "", "the file has no rows, only its header", _ROWS)
         if source.failure is not None:
             yield 0, source.failure.fault(table.line + 1)
     except Broken as error:
@@ -60,15 +67,11 @@ def _row(line: int, cells: list[str], header: list[str]) -> Row | Fault:
     return Fault(
         line,
         "",
-        f"{_counted(len(cells), 'cell')} here, {_counted(len(header), 'column')} in the first line",
+        f"{counted(len(cells), 'cell')} here, {counted(len(header), 'column')} in the first line",
         f"Put quotes around a cell with a separator in it. {_QUOTES}"
         if more
         else "Add the cells that are missing, empty ones too.",
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _named(cells: list[str]) -> list[str]:

@@ -179,6 +179,10 @@ class Part:
     """Joined they are the text; a token inside a character has none."""
     ends: tuple[int, ...]
     """The places of tokens that end a turn or the text."""
+    more: int = 0
+    """Tokens that come after these, of a text that is too long to be shown."""
+    more_learnt: int = 0
+    """How many of those are learnt."""
 
     def __post_init__(self) -> None:
         """Raise Malformed unless every token has its label and its text."""
@@ -186,9 +190,14 @@ class Part:
             raise Malformed("a row has not one text and one label a token")
 
     @property
+    def size(self) -> int:
+        """How many tokens it has."""
+        return len(self.ids) + self.more
+
+    @property
     def learnt(self) -> int:
         """How many of its tokens are learnt."""
-        return sum(label != IGNORED for label in self.labels)
+        return sum(label != IGNORED for label in self.labels) + self.more_learnt
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ class Notice(NamedTuple):
     hint: str
     rows: int = 1
     """How many rows it is true of."""
+    file: str = ""
+    """Where the line is; nothing = in the file at hand."""
 
 
 class Watch(Protocol):

@@ -54,7 +54,10 @@ def _chosen(
     """
     targets = settings.get("lora_target_modules")
     if isinstance(targets, str):
-        pattern = re.compile(targets)
+        try:
+            pattern = re.compile(targets)
+        except re.error:
+            return None
         inside = "model.language_model.layers.0" if model.vision else "model.layers.0"
         return tuple(name for name in layers if pattern.fullmatch(f"{inside}.{name}"))
     if settings.get("lora_target_linear"):

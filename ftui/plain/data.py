@@ -1,61 +1,45 @@
-"""`ftui data`: what a dataset is, what is wrong with its rows, and its rows in another type."""
+"""`ftui data`: what a dataset is, and what is wrong with its rows."""
 
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from ftui import paths
 from ftui.data.concerns import concerns
-from ftui.data.convert import TARGETS, convert, targets
-from ftui.data.dataset import Dataset, Groups, open_dataset, read_files
-from ftui.data.doctor import (
-    FATAL,
-    Complaint,
-    Report,
-    examine,
-)
+from ftui.data.dataset import Dataset, open_dataset, read_files
+from ftui.data.doctor import examine
 from ftui.data.judge import Reason
-from ftui.data.said import CannotHold
-from ftui.data.writing import written_in
-from ftui.errors import DatasetError, ExitCode, UsageError
+from ftui.data.report import DROPPED, FATAL, Complaint, Report
+from ftui.data.tokens import Tokens
+from ftui.errors import DatasetError, ExitCode
 from ftui.plain import console, held_out, tokens
 from ftui.plain import data_documents as documents
-from ftui.plain.row_progress import RowProgress
+from ftui.plain.data_wish import Wish
+from ftui.plain.progress_line import ProgressLine
 from ftui.plan.plan import Plan
 from ftui.runtimes.datasets import read_dataset
-from ftui.text import counted
 
 _FAULTS, _GROUPS = 5, 500
 """So many broken rows are told where no type was found, of those in so many groups of rows."""
 
 
+_NONE = "no row can be read"
+_MEND = "mend or remove the row"
+
+
 @dataclass(frozen=True)
-class Wish:
-    """What `ftui data` was asked for."""
+class _Read:
+    """The rows that were asked about, and what is wrong with them."""
 
-    source: str
-    type_name: str = ""
-    columns: tuple[str, ...] = ()
-    held_out: str = ""
-    training: str | None = None
-    """The config's `rl`; None = whatever fits."""
-    preset: str | None = None
-    config: str | None = None
-    model: str | None = None
-    """With one of these three, axolotl itself is asked what it would train on."""
-    show: int = 2
-    """Rows to show with their mask."""
-
-    @property
-    def asks_axolotl(self) -> bool:
-        """Whether it is known which training the rows are for."""
-        return any((self.preset, self.config, self.model))
+    dataset: Dataset
+    report: Report
+    plan: Plan | None
+    """The training that was named."""
+    held: str
+    """Where the rows are that must not be trained on."""
+    held_out: Report | None
 
 
 def check(wish: Wish, *, as_json: bool = False) -> int:
@@ -64,45 +48,95 @@ def check(wish: Wish, *, as_json: bool = False) -> int:
     Raises DatasetError, RuntimeMissing.
     """
     try:
-        return _checked(wish, as_json=as_json)
+        read = _read(wish)
     except DatasetError as error:
-        faults = _faults(wish.source, error.where)
+        faults = _faults(wish.source, error)
         if as_json:
             console.document(documents.of_no_rows(error, faults))
-        else:
-            for fault in faults:
-                console.line(complaint_words(fault))
+            raise
+        for fault in faults:
+            console.line(complaint_words(fault))
+        if documents.is_among(error, faults):
+            raise DatasetError(_NONE, where=wish.source, hint=error.hint) from error
         raise
+    return _document(wish, read) if as_json else _words(wish, read)
 
 
-def _checked(wish: Wish, *, as_json: bool) -> int:
-    dataset = _open(wish)
+def _read(wish: Wish) -> _Read:
+    """Raises DatasetError, RuntimeMissing."""
+    if not wish.source.strip():
+        raise DatasetError("FILE is empty", hint="Name a file, a folder or a hub id.")
     plan = _plan(wish) if wish.asks_axolotl else None
+    dataset = open_wished(wish, plan)
     held = wish.held_out or _tested_on(plan)
     rows_held_out = held_out.look(held, dataset)
     report = _examined(wish.source, dataset, rows_held_out)
-    seen, needed = None, None
-    if plan is not None and report.ok:
-        plan = _with(plan, wish, dataset)
+    return _Read(dataset, report, plan, held, rows_held_out)
+
+
+def _words(wish: Wish, read: _Read) -> int:
+    """Tell it line by line, each thing as soon as it is known."""
+    _show(read.dataset, read.report)
+    blocked = False
+    if read.plan is not None and read.report.ok:
+        plan = _with(read.plan, wish, read.dataset)
         seen = tokens.look(plan, wish.show)
-        needed = tokens.needed_disk(plan, seen)
-    if as_json:
-        document = documents.of_rows(dataset, report) | held_out.document(report, rows_held_out)
-        console.document(document | (tokens.document(seen, needed) if seen else {}))
-    else:
-        _show(dataset, report)
-        if seen is not None:
-            tokens.tell(seen, needed)
-    if rows_held_out is not None:
-        held_out.tell(wish.source, held, report, rows_held_out)
-    blocked = seen is not None and any(each.blocks for each in concerns(seen))
-    return ExitCode.OK if report.ok and not blocked else ExitCode.USAGE
+        for complaint in stopping_rows(wish.source, seen):
+            console.line(complaint_words(complaint))
+        tokens.tell(seen, tokens.needed_disk(plan, seen))
+        blocked = _is_blocked(seen)
+    if read.held_out is not None:
+        for complaint in read.held_out.complaints:
+            console.line(complaint_words(complaint))
+        held_out.tell(wish.source, read.held, read.report, read.held_out)
+    return ExitCode.OK if read.report.ok and not blocked else ExitCode.USAGE
 
 
-def _faults(source: str, told: str) -> list[Complaint]:
+def _document(wish: Wish, read: _Read) -> int:
+    """Write it as one document, also where axolotl refuses the rows. Raises DatasetError then."""
+    found = documents.of_rows(read.dataset, read.report)
+    found |= held_out.document(read.report, read.held_out)
+    if read.plan is not None and read.report.ok:
+        plan = _with(read.plan, wish, read.dataset)
+        try:
+            seen = tokens.look(plan, wish.show)
+        except DatasetError as error:
+            console.document(documents.refused(found, error))
+            raise
+        stops = stopping_rows(wish.source, seen)
+        found |= tokens.document(seen, tokens.needed_disk(plan, seen))
+        found = documents.stopped(found, stops, blocked=_is_blocked(seen))
+    console.document(found)
+    return ExitCode.OK if found["ok"] else ExitCode.USAGE
+
+
+def _is_blocked(seen: Tokens) -> bool:
+    return any(each.blocks for each in concerns(seen))
+
+
+def stopping_rows(source: str, seen: Tokens) -> list[Complaint]:
+    """The rows at which axolotl stopped, each where it is.
+
+    The dataset at hand is the first that axolotl read; it counts its rows from 0.
+    """
+    why = {error.row: error.message for error in seen.errors if error.dataset == 0}
+    found, rows = [], 0
+    for file, group in read_dataset(source) if why else ():
+        here = [row for row in why if rows <= row < rows + len(group.lines)]
+        for row in here:
+            message = f"axolotl stops here: {why[row]}"
+            line = group.lines[row - rows]
+            found.append(Complaint(Reason.UNREADABLE, file, line, "", message, _MEND))
+        rows += len(group.lines)
+        if rows > max(why):
+            break
+    return found
+
+
+def _faults(source: str, error: DatasetError) -> list[Complaint]:
     """The first broken rows of a dataset of text whose type could not be found out.
 
-    They may be why. `told` is the place that is told anyway.
+    They may be why. None where they say no more than the error does.
     """
     found: list[Complaint] = []
     with contextlib.suppress(DatasetError):
@@ -110,7 +144,7 @@ def _faults(source: str, told: str) -> list[Complaint]:
             found += [Complaint(Reason.BROKEN, file, *fault) for fault in group.faults]
             if len(found) >= _FAULTS:
                 break
-    return [each for each in found[:_FAULTS] if f"{each.file}:{each.line}" != told]
+    return [] if [each.message for each in found] == [error.what] else found[:_FAULTS]
 
 
 def _plan(wish: Wish) -> Plan:
@@ -139,64 +173,73 @@ def _tested_on(plan: Plan | None) -> str:
 
 def _with(plan: Plan, wish: Wish, dataset: Dataset) -> Plan:
     """That training, on the rows at hand."""
+    from ftui.plan.step_data import with_dataset
     from ftui.plan.steps import step
     from ftui.targets.world import survey
 
-    world = survey()
     if wish.model:
-        plan = step("model").apply(plan, wish.model, world)
-    plan = step("data").apply(plan, wish.source, world.reading_as(dataset.format))
-    chosen = {**dataset.entry, "path": plan.get("datasets.0.path")}
-    return plan.with_settings(datasets=[chosen])
+        plan = step("model").apply(plan, wish.model, survey())
+    return with_dataset(plan, dataset)
 
 
-def _open(wish: Wish) -> Dataset:
+def open_wished(wish: Wish, plan: Plan | None = None) -> Dataset:
+    """What the rows are, for the `rl` that was asked for, or that of the training named."""
+    training = str(plan.get("rl") or "sft") if plan is not None else ""
     return open_dataset(
         wish.source,
         read_dataset,
-        training=wish.training or "",
+        training=wish.training or training,
         type_name=wish.type_name,
         columns=wish.columns,
     )
 
 
 def _examined(source: str, dataset: Dataset, held: Report | None) -> Report:
-    shown = RowProgress()
-    try:
+    with ProgressLine() as shown:
         groups = read_dataset(source, on_note=lambda words: console.say(f"▲ {words}"))
         return examine(groups, dataset.format, on_progress=shown.rows, held_out=held)
-    finally:
-        shown.done()
 
 
 # ── The report ───────────────────────────────────────────────────────────────────────────────────
 
 
 def _show(dataset: Dataset, report: Report) -> None:
+    console.say(f"{dataset.source}: {dataset.layout}, {dataset.format.name}")
+    console.say(f"  {dataset.guess.surely}: {dataset.guess.why}")
     for complaint in report.complaints:
         console.line(complaint_words(complaint))
     for reason, count in report.found.items():
         told = sum(each.reason is reason for each in report.complaints)
         if count > told:
             console.line(f"  … and {count - told:,} more: {reason.value}")
-    console.say(f"{dataset.source}: {dataset.layout}, {dataset.format.name}")
-    console.say(f"  {dataset.guess.surely}: {dataset.guess.why}")
     for other in dataset.guess.others[:3]:
         console.say(f"  could also be {other.name}: --type {other.name}")
-    languages = written_in(report.sample)
-    if languages:
-        console.say(f"  written in {' and '.join(languages)}")
+    if report.languages:
+        console.say(f"  written in {' and '.join(report.languages)}")
     console.say(f"{'✓' if report.ok else '✗'} {_counts(report)}")
     if not report.knows_all:
         console.say(f"  duplicates were looked for in the first {len(report.marks):,} rows")
 
 
 def _counts(report: Report) -> str:
-    """`1,204 rows · 1,190 kept · 14 dropped (12 no assistant turn, 2 duplicate)`."""
-    why = ", ".join(f"{count:,} {reason.value}" for reason, count in report.found.items())
-    parts = [f"{report.rows:,} {'row' if report.rows == 1 else 'rows'}", f"{report.kept:,} kept"]
-    parts += [f"{report.dropped:,} dropped"] if report.dropped else []
-    return " · ".join(parts) + (f" ({why})" if why else "")
+    """`1,204 rows · 1,190 teach something · 14 teach nothing (12 no assistant turn, 2 broken) · 2
+    duplicate`."""
+    useless = {reason: count for reason, count in report.found.items() if reason in DROPPED}
+    parts = [f"{report.rows:,} {_row(report.rows)}", f"{report.kept:,} {_teach(report.kept)}"]
+    parts[1] += " something"
+    if report.dropped:
+        why = ", ".join(f"{count:,} {reason.value}" for reason, count in useless.items())
+        parts.append(f"{report.dropped:,} {_teach(report.dropped)} nothing ({why})")
+    noted = [(reason, count) for reason, count in report.found.items() if reason not in useless]
+    return " · ".join([*parts, *(f"{count:,} {reason.value}" for reason, count in noted)])
+
+
+def _row(count: int) -> str:
+    return "row" if count == 1 else "rows"
+
+
+def _teach(count: int) -> str:
+    return "teaches" if count == 1 else "teach"
 
 
 def complaint_words(complaint: Complaint) -> str:
@@ -206,62 +249,3 @@ def complaint_words(complaint: Complaint) -> str:
     hint = f"\n    → {complaint.hint}" if complaint.hint else ""
     message = complaint.message.removeprefix(f"{complaint.field} ")
     return f"{glyph} {where}: {message}{hint}"
-
-
-# ── Another type ─────────────────────────────────────────────────────────────────────────────────
-
-
-def rewrite(wish: Wish, to: str, out: Path, *, yes: bool = False) -> int:
-    """Write the rows in another type as JSONL, and say what that changed; 2 when none could be.
-
-    Raises DatasetError, UsageError when there is no such type or the file is there already.
-    """
-    if to not in TARGETS:
-        raise UsageError(f"there is no type {to!r} to convert to", hint=f"Use {_list(TARGETS)}.")
-    if out.exists() and not yes:
-        raise UsageError(f"{out} is there already", hint="name another file, or add -y")
-    dataset = _open(wish)
-    if to not in targets(dataset.format):
-        can = _list(targets(dataset.format)) or "nothing else"
-        raise DatasetError(
-            f"{dataset.format.name} rows cannot be written as {to}",
-            where=wish.source,
-            hint=f"They can be written as {can}.",
-        )
-    left: Counter[str] = Counter()
-    rows = _converted(read_dataset(wish.source), dataset, to, left)
-    try:
-        written = paths.write_lines(out, rows)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise DatasetError("cannot be written", where=str(out), why=why) from error
-    for why, count in left.most_common():
-        console.say(f"▲ {counted(count, 'row')} left out: {why}")
-    console.say(
-        f"{'✓' if written else '✗'} {counted(written, 'row')} of {TARGETS[to].says} in {out}"
-    )
-    return ExitCode.OK if written else ExitCode.USAGE
-
-
-def _converted(groups: Groups, dataset: Dataset, to: str, left: Counter[str]) -> Iterator[bytes]:
-    """The rows as lines of JSON; `left` counts those that are left out, by why."""
-    import orjson
-
-    for _, group in groups:
-        if group.faults:
-            left[Reason.BROKEN.value] += len(group.faults)
-        for values in group.rows:
-            wrong = dataset.format.wrong(values)
-            if wrong is not None:
-                left[f"{wrong.field} {wrong.words}"] += 1
-                continue
-            try:
-                made = list(convert(values, dataset.format, TARGETS[to]))
-            except CannotHold as error:
-                left[str(error)] += 1
-                continue
-            yield from (orjson.dumps(row) + b"\n" for row in made)
-
-
-def _list(names: Any) -> str:
-    return ", ".join(names)

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from ftui.data.dataset import Dataset
-from ftui.data.doctor import Report, asked_in_both, examine_held_out, in_both
+from ftui.data.dataset import Dataset, open_dataset
+from ftui.data.doctor import examine_held_out
+from ftui.data.formats import Format
+from ftui.data.judge import Reason
+from ftui.data.report import Report, asked_in_both, in_both
+from ftui.errors import DatasetError
 from ftui.plain import console
 from ftui.runtimes.datasets import read_dataset
 from ftui.text import counted
 
 
 def look(source: str, dataset: Dataset) -> Report | None:
-    """What is asked in these rows, which are read as those of the dataset; None without any.
+    """What is asked in these rows; None without any.
 
-    Raises DatasetError, RuntimeMissing.
+    They are read as those of the dataset, or as what they are: the same question in rows of
+    another type is the same question. Raises DatasetError, RuntimeMissing.
     """
-    return examine_held_out(read_dataset(source), dataset.format) if source else None
+    return examine_held_out(read_dataset(source), _format(source, dataset)) if source else None
+
+
+def _format(source: str, dataset: Dataset) -> Format:
+    with contextlib.closing(read_dataset(source)) as groups:
+        first = next((group.rows for _, group in groups if group.rows), [])
+    if any(dataset.format.wrong(row) is None for row in first):
+        return dataset.format
+    with contextlib.suppress(DatasetError):
+        return open_dataset(source, read_dataset).format
+    return dataset.format
 
 
 def tell(source: str, held: str, report: Report, held_out: Report) -> None:
-    """Say which rows are held out and trained on."""
+    """Say which rows are held out and trained on, or that none is."""
     shared = in_both(report, held_out)
     asked = asked_in_both(report, held_out) - shared
+    if not shared and asked <= 0:
+        _tell_none(held, held_out)
     if shared:
         are = "is" if shared == 1 else "are"
         console.say(f"▲ {counted(shared, 'row')} of {held} {are} in {source} too")
@@ -35,6 +53,17 @@ def tell(source: str, held: str, report: Report, held_out: Report) -> None:
         console.say(f"▲ {more} of {held} {asks} what a row of {source} asks{place}")
     if shared or asked > 0:
         console.say("    → what they measure is memory: remove them from one of the two")
+
+
+def _tell_none(held: str, held_out: Report) -> None:
+    rows = held_out.rows - held_out.found[Reason.BROKEN]
+    if not rows:
+        console.say(f"▲ {held} has no row to hold out")
+    elif not held_out.questions:
+        console.say(f"▲ what is asked in the {counted(rows, 'row')} of {held} cannot be told")
+    else:
+        all_of = f"0 of {rows:,} held-out rows are" if rows > 1 else "the held-out row is not"
+        console.say(f"✓ {all_of} trained on")
 
 
 def _where(report: Report, held_out: Report) -> str:
@@ -50,4 +79,11 @@ def document(report: Report, held_out: Report | None) -> dict[str, Any]:
     if held_out is None:
         return {}
     asked = asked_in_both(report, held_out)
-    return {"held_out": {"rows": held_out.rows, "same": in_both(report, held_out), "asked": asked}}
+    return {
+        "held_out": {
+            "rows": held_out.rows,
+            "same": in_both(report, held_out),
+            "asked": asked,
+            "broken": held_out.found[Reason.BROKEN],
+        }
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import click
@@ -23,7 +22,7 @@ def ask(plan: Plan) -> Plan:
     """Ask every step in turn, beginning with what `plan` says; `back` is always offered."""
     from ftui.targets.world import survey
 
-    world = dataclasses.replace(survey().with_preset(plan.preset), asks=True)
+    world = survey().with_preset(plan.preset)
     plans = [plan]
     while len(plans) <= len(STEPS):
         answered = _ask_step(STEPS[len(plans) - 1], plans[-1], world, first=len(plans) == 1)

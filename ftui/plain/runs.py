@@ -15,7 +15,8 @@ from ftui.runs.cleanup import clean as clean_run
 from ftui.runs.compare import compare as side_by_side
 from ftui.runs.compare import facts, read
 from ftui.runs.listing import FIRST_RUN, Entry, Listing, ago, chosen
-from ftui.runs.model import Run, RunState
+from ftui.runs.model import Run
+from ftui.runs.resume import done_for_good
 from ftui.runs.store import find
 from ftui.text import counted
 
@@ -90,8 +91,8 @@ def compare(names: Sequence[str], *, as_json: bool) -> int:
 def clean(names: Sequence[str], *, whole: bool, yes: bool) -> int:
     """Remove checkpoints and prepared rows, or whole runs, after saying what that frees.
 
-    Without names: the checkpoints and prepared rows of every run that is done, which loses
-    nothing. 1 when some run could not be cleaned. Raises UsageError, RunNotFound.
+    Without names: the checkpoints and prepared rows of every run that is done for good, which
+    loses nothing. 1 when some run could not be cleaned. Raises UsageError, RunNotFound.
     """
     level = Level.EVERYTHING if whole else Level.LEFTOVERS
     plan = [(entry, usage(entry.run).frees(level)) for entry in _to_clean(names, whole=whole)]
@@ -112,11 +113,11 @@ def _to_clean(names: Sequence[str], *, whole: bool) -> list[Entry]:
         return [entries[run] for run in dict.fromkeys(map(find, names))]
     if whole:
         raise UsageError("name the runs to remove", hint="ftui runs --clean --all-of-it NAME")
-    return [entry for entry in entries.values() if entry.state is RunState.DONE]
+    return [entry for run, entry in entries.items() if done_for_good(run, entry.state)]
 
 
 def _loss(entry: Entry, level: Level) -> str:
-    resumable = level is Level.LEFTOVERS and entry.state is not RunState.DONE
+    resumable = level is Level.LEFTOVERS and not done_for_good(entry.run, entry.state)
     return "; it cannot be resumed then" if resumable else ""
 
 
@@ -135,8 +136,12 @@ def _remove(runs: Sequence[Run], level: Level) -> int:
         try:
             freed += clean_run(run, level)
         except (FtuiError, OSError) as error:
-            console.say(f"▲ {run.name} is left as it is: {error}")
+            console.say(f"▲ {run.name} could not be cleaned up: {error}")
             code = ExitCode.RUN_FAILED
-    finish_removals()
-    console.say(f"✓ {size_words(freed)} freed")
+    try:
+        finish_removals()
+    except OSError as error:
+        console.say(f"▲ something is left of what was removed: {error}")
+        code = ExitCode.RUN_FAILED
+    console.say(f"{'✓' if code is ExitCode.OK else '▲'} {size_words(freed)} freed")
     return code

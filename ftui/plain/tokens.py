@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ftui.data.concerns import Concern, concerns
-from ftui.data.mask import END, LEARNT, READ, mask_lines
-from ftui.data.summary import histogram_lines, lengths_words, receipt_words, rows_words
+from ftui.data.mask import END, LEARNT, READ, mask_lines, more_words
+from ftui.data.summary import (
+    histogram_lines,
+    lengths_words,
+    progress_words,
+    receipt_words,
+    rows_words,
+)
 from ftui.data.tokens import Part, Shown, Tokens, fate_words
 from ftui.estimate.checkpoints import Disk, disk, disk_words
 from ftui.plain import console
+from ftui.plain.progress_line import ProgressLine
 from ftui.plan.plan import Plan
 from ftui.text import printable, shorten
 
@@ -28,25 +34,18 @@ def look(plan: Plan, show: int) -> Tokens:
     """
     from ftui.config.text import config_text
     from ftui.runtimes.dataset_worker import DatasetWorker
+    from ftui.runtimes.worker import Progress
     from ftui.targets import get
 
-    gpus = get(plan.target).hardware().used_by(plan.gpus)
+    gpus, text = get(plan.target).hardware().used_by(plan.gpus), config_text(plan)
 
-    async def ask() -> Tokens:
+    async def ask(progress: Progress) -> Tokens:
         async with DatasetWorker() as worker:
-            return await worker.look(
-                config_text(plan), Path.cwd(), gpus, show=show, on_progress=_progress
-            )
+            return await worker.look(text, Path.cwd(), gpus, show=show, on_progress=progress)
 
     console.say("asking axolotl to read it …")
-    return asyncio.run(ask())
-
-
-def _progress(told: Mapping[str, Any]) -> None:
-    if sys.stderr.isatty():
-        total = f" of {told['total']:,}" if told.get("total") else ""
-        sys.stderr.write(f"\r{told['phase']} {told['done']:,}{total}".ljust(60) + "\r")
-        sys.stderr.flush()
+    with ProgressLine() as shown:
+        return asyncio.run(ask(lambda told: shown.say(progress_words(told))))
 
 
 def needed_disk(plan: Plan, tokens: Tokens) -> Disk | None:
@@ -86,6 +85,8 @@ def _part_lines(part: Part) -> Iterator[str]:
     for line in mask_lines(part.texts, part.labels, part.ends):
         text = printable(line.text)
         yield f"  {line.sign} {text if len(text) <= _WIDEST else text[: _WIDEST - 1] + '…'}"
+    if part.more:
+        yield f"  {more_words(part)}"
 
 
 def concern_words(concern: Concern) -> str:

@@ -53,9 +53,14 @@ def following(undecided: Undecided, answers: Sequence[str]) -> Ask | Format:
 
 def _likeliest(undecided: Undecided, chosen: Sequence[str]) -> list[str]:
     """Question and answer, as far as they are to be chosen: mostly the two longest texts."""
-    texts = list(undecided.columns.values())
+    texts = list(undecided.columns.items())
     left = [place for place in range(len(texts)) if str(place) not in chosen]
-    longest = sorted(left, key=lambda place: -len(texts[place]))[: 2 - len(chosen)]
+
+    def less_likely(place: int) -> tuple[bool, int]:
+        name, text = texts[place]
+        return name not in undecided.likely, -len(text)
+
+    longest = sorted(left, key=less_likely)[: 2 - len(chosen)]
     return [str(place) for place in sorted(longest)]
 
 

@@ -40,9 +40,6 @@ class World:
     targets: tuple[TargetChoice, ...]
     read: Reader = read_files
     """Reads the rows of a dataset."""
-    asks: bool = False
-    """Whether a person is there to say what the rows of a dataset are, where that is not certain:
-    then Undecided is raised, and the same answer is applied again in a world `reading_as`."""
     format: Format | None = None
     """What a person says that the rows of the dataset are; None = it is found out."""
     counted: dict[str, RowCount] = field(default_factory=dict, compare=False)

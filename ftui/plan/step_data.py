@@ -23,7 +23,7 @@ _OWN = "columns of your own"
 """The type of rows whose columns a person chose."""
 
 
-class Unfit(DatasetError):
+class Useless(DatasetError):
     """A dataset that axolotl would stop at, or learn nothing from."""
 
     def __init__(self, source: str, report: Report, plan: Plan) -> None:
@@ -95,15 +95,24 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
         keys = (*_OF_THE_PRESET, *_OF_PRETRAINING)
         return plan.with_settings(**{key: copy.deepcopy(settings.get(key)) for key in keys})
     dataset = _opened(answer, plan, world)
-    gone = dict.fromkeys(("test_datasets", *_OF_PRETRAINING))
-    changed = plan.with_settings(datasets=[dataset.entry], **gone)
+    changed = with_dataset(plan, dataset)
+    report = examine(world.read(dataset.source), dataset.format)
+    if not report.ok:
+        raise Useless(dataset.source, report, changed)
+    world.counted[dataset.source] = RowCount(report.rows, report.kept)
+    return changed
+
+
+def with_dataset(plan: Plan, dataset: Dataset) -> Plan:
+    """The plan with a dataset in place of its own; rows to test on belong to those they are of."""
+    source, before = _source(dataset.source), _current(plan)
+    gone = dict.fromkeys(_OF_PRETRAINING)
+    if source not in (before, str(paths.existing(before))):
+        gone["test_datasets"] = None
+    changed = plan.with_settings(datasets=[dataset.entry | {"path": source}], **gone)
     own_template = plan.get("chat_template") or plan.get("tokenizer_use_mistral_common")
     if "chat_template" in dataset.format.name and not own_template:
         changed = changed.with_settings(chat_template="tokenizer_default")
-    report = examine(world.read(dataset.source), dataset.format)
-    if not report.ok:
-        raise Unfit(dataset.source, report, changed)
-    world.counted[dataset.source] = RowCount(report.rows, report.kept)
     return changed
 
 
@@ -115,7 +124,7 @@ def _opened(answer: str, plan: Plan, world: World) -> Dataset:
         training=str(plan.get("rl") or "sft"),
         family="llama3" if plan.get("chat_template") == "llama3" else "chatml",
         format=world.format,
-        ask=world.asks,
+        ask=True,
     )
 
 

@@ -90,6 +90,9 @@ def clean(run: Run, level: Level) -> int:
         else:
             for path in [_renamed(path) for path in leftovers(run)]:
                 _delete(path)
+            for folder in _old_tries(run):
+                with contextlib.suppress(OSError):  # its weights stay
+                    folder.rmdir()
     return freed
 
 
@@ -108,9 +111,10 @@ def size_words(count: int) -> str:
 def leftovers(run: Run) -> list[Path]:
     """The checkpoints, the prepared rows, and what an earlier removal did not come to."""
     found = [run.prepared_dir] if _is_folder(run.prepared_dir) else []
-    if _is_folder(run.output_dir):
-        found += [path for path in run.output_dir.iterdir() if _is_checkpoint(path)]
-    return found + [path for path in run.folder.iterdir() if _is_left_behind(path)]
+    for folder in (run.output_dir, *_old_tries(run)):
+        if _is_folder(folder):
+            found += [path for path in folder.iterdir() if _is_checkpoint(path)]
+    return found + [path for path in run.folder.iterdir() if path.name.startswith(_REMOVED)]
 
 
 def finish_removals() -> None:
@@ -158,9 +162,9 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _is_left_behind(path: Path) -> bool:
-    old_try = _OLD_TRY.fullmatch(path.name) and _is_folder(path)
-    return bool(old_try) or path.name.startswith(_REMOVED)
+def _old_tries(run: Run) -> list[Path]:
+    """Where a fresh start put what was there before."""
+    return [path for path in run.folder.iterdir() if _OLD_TRY.fullmatch(path.name)]
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -188,9 +192,9 @@ def _part(run: Run, path: Path) -> str:
     first, *rest = path.relative_to(run.folder).parts
     if first == run.prepared_dir.name:
         return "prepared"
-    if first.startswith(_REMOVED) or (_OLD_TRY.fullmatch(first) and rest):
+    if first.startswith(_REMOVED):
         return "checkpoints"
-    if first == run.output_dir.name and rest:
+    if (first == run.output_dir.name or _OLD_TRY.fullmatch(first)) and rest:
         named = _CHECKPOINT.fullmatch(rest[0]) or rest[0].startswith(_REMOVED)
         return "checkpoints" if named else "weights"
     return "log" if path == run.log_file else "other"

@@ -19,7 +19,8 @@ from ftui.runs.tripwires import Trip, Tripwire
 
 _POLL_SECONDS = float(os.environ.get("FTUI_GUARD_SECONDS", "2"))
 _GRACE_SECONDS = 60.0
-"""A trainer that makes no step looks for no request: after this time it is ended for good."""
+"""A trainer that makes no step looks for no request: after this time it is ended for good. One that
+woke up may be saving, which takes as long as it takes."""
 
 
 def wait(run: Run, pid: int) -> None:
@@ -53,7 +54,8 @@ class Guard:
         """See what is new, and act on it. Raises OSError."""
         if time.monotonic() >= self._kill_at:
             self.wires = ()
-            end(self._run)
+            if not self._woke_up():
+                end(self._run)
         if self._kill_at < math.inf or self._run.stop_file.exists():
             return  # asked already: a second request would end it at once
         self._history.extend(self._events.poll())
@@ -61,6 +63,12 @@ class Guard:
             if trip.wire in self.wires:
                 self._stop(trip)
                 return
+
+    def _woke_up(self) -> bool:
+        """Whether it gave a sign of life since it was asked to stop: it heeds that, or did."""
+        before = self._history.last_sign
+        self._history.extend(self._events.poll())
+        return self._history.last_sign != before
 
     def _stop(self, trip: Trip) -> None:
         if trip.wire is Tripwire.STALL:

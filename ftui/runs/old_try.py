@@ -55,13 +55,13 @@ def aside(run: Run, checkpoints: Sequence[Checkpoint]) -> Iterator[None]:
     folder = _free(run)
     folder.mkdir()
     moved = {one.path: folder / one.path.name for one in checkpoints}
-    for path, new in moved.items():
-        path.rename(new)
     try:
+        for path, new in moved.items():
+            path.rename(new)
         yield
     except BaseException:
         for path, new in moved.items():
-            if not path.exists():
+            if new.exists() and not path.exists():
                 new.rename(path)
         with contextlib.suppress(OSError):  # it holds one that could not go back
             folder.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 
 from ftui.errors import UsageError
@@ -57,6 +58,17 @@ def resumption(run: Run) -> Resumption:
     after = whole.step if whole else -1
     useless = tuple(one for one in found if one.step > after)
     return Resumption(whole, useless, history.step)
+
+
+def done_for_good(run: Run, standing: RunState | None) -> bool:
+    """Whether nobody will want to go on with it: it is done, and its numbers were not lost.
+
+    False where that cannot be read.
+    """
+    if standing is RunState.DONE:
+        with contextlib.suppress(OSError):
+            return lost_numbers(run, read_history(run)) is None
+    return False
 
 
 def _without_numbers(checkpoint: Checkpoint, since: int) -> Checkpoint:

@@ -24,6 +24,7 @@ class Answer(Enum):
     """What became of a request to stop."""
 
     ASKED = "it saves a checkpoint and its weights, then ends"
+    LOADING = "it has trained nothing yet: there is nothing to save, it ends"
     ALREADY = "it was asked a moment ago: it saves a checkpoint and its weights, then ends"
     ENDED = "ended at once; what it had not saved is lost"
     NOT_RUNNING = "it is not running"
@@ -51,10 +52,13 @@ def stop(run: Run, *, why: str = "", checkpoint: bool = True) -> Answer:
         raise
     try:
         events.append(run.events_file, "stop_requested", **({"why": why} if why else {}))
-    finally:
-        if not checkpoint or not read_history(run).training:
-            process.send(members(run), signal.SIGINT)
-    return Answer.ASKED
+    except OSError:  # an empty file still found room; a checkpoint would not
+        process.send(members(run), signal.SIGINT)
+        raise
+    training = read_history(run).training
+    if not checkpoint or not training:
+        process.send(members(run), signal.SIGINT)
+    return Answer.ASKED if training else Answer.LOADING
 
 
 def _again(run: Run) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def read_record(run: Run) -> RunRecord:
         known["command"] = tuple(known.get("command", ()))
         for key in ("trainer", "supervisor"):
             known[key] = ProcessId(**known[key]) if known.get(key) else None
-        return RunRecord(**{**known, "name": run.name, "created": float(known["created"])})
+        return _sound(RunRecord(**{**known, "name": run.name, "created": float(known["created"])}))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunNotFound(
             "its record cannot be read",
@@ -116,6 +117,21 @@ def read_record(run: Run) -> RunRecord:
             why=_why(error),
             hint="the run's other files are plain and can be read without it",
         ) from error
+
+
+def _sound(record: RunRecord) -> RunRecord:
+    """The record itself. Raises ValueError where it holds what no ftui has written."""
+    words = (record.preset, record.title, record.target)
+    processes = [one for one in (record.trainer, record.supervisor) if one is not None]
+    if not (
+        all(isinstance(word, str) for word in words)
+        and math.isfinite(record.created)
+        and isinstance(record.settings, dict)
+        and all(type(one.pid) is int and one.pid > 0 for one in processes)
+        and all(isinstance(one.started, (int, float)) for one in processes)
+    ):
+        raise ValueError("a value in it is of the wrong kind")
+    return record
 
 
 def write_record(run: Run, record: RunRecord) -> None:

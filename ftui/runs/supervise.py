@@ -36,6 +36,8 @@ NOT_STARTED = 127
 
 _STRAGGLERS_SECONDS = float(os.environ.get("FTUI_STRAGGLERS_SECONDS", "30"))
 """How long the trainer's own children may outlive it: a worker may still be saving."""
+_AT_ONCE = min(_STRAGGLERS_SECONDS, 1.0)
+"""The same where the trainer failed or was killed: nothing of use comes after that."""
 
 _GATE = 'read -r _ && exec /bin/sh "$0" "$@" </dev/null'
 """Waits for a line before training begins; ends without it when the supervisor is gone."""
@@ -62,10 +64,16 @@ def main(folder: str, *arguments: str) -> int:
         return 1
     _tell({"pid": trainer.pid})
     guard.wait(run, trainer.pid)
-    process.kill_after(members(run), _STRAGGLERS_SECONDS)
+    process.kill_after(members(run), _STRAGGLERS_SECONDS if _ended_well(trainer.pid) else _AT_ONCE)
     code = trainer.wait()
     _record_exit(run, code, **evidence.at_exit(run, before))
     return 0
+
+
+def _ended_well(pid: int) -> bool:
+    """Whether a process that is not reaped yet ended by itself with 0."""
+    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return end is not None and (end.si_code, end.si_status) == (os.CLD_EXITED, 0)
 
 
 def _lock(run: Run) -> int:

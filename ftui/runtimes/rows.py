@@ -8,12 +8,13 @@ import selectors
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from ftui.data.files import layout_of
 from ftui.data.layout import Layout
+from ftui.data.parts import Time
 from ftui.data.row import HINT, LARGEST_ROW, Fault, Group, Row, Unfit, gathered, mark_of, one_by_one
 from ftui.errors import DatasetError, RuntimeMissing, TimedOut
 from ftui.runtimes.find import Kind, require
@@ -134,6 +135,8 @@ class _Reading:
     on_note: Note
     line: int = 0
     ended: bool = False
+    times: set[str] = field(default_factory=set)
+    """The columns whose text stands for times."""
 
     def items(self, lines: Iterator[bytes]) -> Iterator[tuple[int, Row | Fault]]:
         """Rows and faults with their size. Raises DatasetError where there is no row at all."""
@@ -155,11 +158,17 @@ class _Reading:
                 yield 0, self._fault(rest[1], f"this row cannot be read: {rest[2]}")
             elif kind == "note":
                 self.on_note(without_tokens(rest[0]))
+            elif kind == "times":
+                self.times.add(rest[0])
+                self.on_note(f"the column {without_tokens(rest[0])}: times are given as text")
             else:
                 yield from self._end(kind, *rest)
 
     def _row(self, number: int, values: dict[str, Any]) -> Row | Fault:
         self.line = number
+        for column in self.times & values.keys():
+            if type(values[column]) is str:
+                values[column] = Time(values[column])
         try:
             return Row(number, values, mark_of(values))
         except Unfit as error:

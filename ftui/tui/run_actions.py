@@ -1,4 +1,4 @@
-"""What the list of runs does to one of them; the targets are imported when that is asked for."""
+"""What the screens do to a run; the targets are imported when that is asked for."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 
 from ftui.runs.cleanup import usage
@@ -18,11 +19,14 @@ class RunsWatcher:
 
     def __init__(self) -> None:
         self._listing = Listing()
+        self._looking = threading.Lock()
+        """A look goes on in its thread when the screen waits for it no more and begins another."""
         self._measured: dict[str, tuple[Entry, int]] = {}
 
     def look(self) -> list[Entry]:
         """Every run, newest first. Raises OSError."""
-        return self._listing.look()
+        with self._looking:
+            return self._listing.look()
 
     def measure(self, entries: Iterable[Entry]) -> dict[str, int]:
         """What these runs take on the disk, by name; measured again when they have changed."""

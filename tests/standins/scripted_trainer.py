@@ -6,9 +6,9 @@ Runs in a run folder, started by its train.sh:
 real one it writes a checkpoint every second step, with trainer_state.json last; a file `stop` ends
 it with a checkpoint and its weights; SIGINT saves the weights alone and ends it with 0.
 Manners: fail, no-weights; memory is short after step 5, while config.yml says micro_batch_size: 4;
-nan loses its numbers at step 3, while it says learning_rate: 0.4; loading has no handler for SIGINT
-yet; stubborn ignores every polite request and has a child that does the same; launcher lets a child
-in a session of its own train, as torchrun does, and ends as that ends.
+nan loses its numbers at step 3, while it says learning_rate: 0.0004; loading has no handler for
+SIGINT yet; stubborn ignores every polite request and has a child that does the same; launcher lets
+a child in a session of its own train, as torchrun does, and ends as that ends.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main(steps: int, manner: str, checkpoint: str) -> int:
     tell("train_begin", step, steps)
     while step < steps and wait_until_allowed(step + 1, heed=manner != "stubborn"):
         step += 1
-        lost = manner == "nan" and step >= 3 and says("learning_rate: 0.4")
+        lost = manner == "nan" and step >= 3 and says("learning_rate: 0.0004")
         train(step, steps, lost=lost)
         if manner == "fail":
             raise RuntimeError("the loss is sad")

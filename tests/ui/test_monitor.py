@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from ftui.errors import ExitCode
 from ftui.runs.model import Run, RunState
 from ftui.tui.screens.monitor import MonitorScreen
+from ftui.tui.widgets.run_head import RunHead
 from tests.ui.conftest import screen_text, shows, until
 from tests.ui.monitors import NAME, Stage, make_run, say, tell, train
 
@@ -120,6 +121,21 @@ async def test_while_it_stops_another_x_ends_it_at_once(run: Run) -> None:
         await shows(pilot, "● stopping")
         await pilot.press("x")
         await until(pilot, lambda: app.stopped == [run])
+
+
+async def test_a_yes_to_what_somebody_else_asked_meanwhile_ends_nothing_at_once(run: Run) -> None:
+    train(run, 20)
+    app = Stage(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "● training")
+        await pilot.press("x")
+        await shows(pilot, f"Stop {NAME}?")
+        tell(run, "stop_requested", 20, at=1006)
+        screen = app.screen_stack[0]
+        await until(pilot, lambda: "stopping" in screen.query_one(RunHead).render().plain)
+        await pilot.press("enter")
+        await shows(pilot, "● stopping")
+        assert app.stopped == []
 
 
 async def test_detaching_leaves_the_run_and_says_how_to_come_back(run: Run) -> None:

@@ -195,7 +195,7 @@ async def test_what_cannot_go_on_says_why(run: Run) -> None:
     app = Stage(run)
     app.resumed_well = False
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await shows(pilot, "▲ stopped", "go on from its last checkpoint", "r resume")
+        await shows(pilot, "▲ stopped", "begin it again", "r resume")
         await pilot.press("r")
         await shows(pilot, "It does not go on", "no room")
         app.resumed_well = True

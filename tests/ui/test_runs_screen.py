@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -107,7 +109,9 @@ def rows(app: FtuiApp) -> list[str]:
 
 async def test_the_table_at_each_size(three: dict[str, Run], size: tuple[int, int]) -> None:
     async with Stage().run_test(size=size) as pilot:
-        text = await shows(pilot, "nano-amber", "3 runs · 1 at work · newest first")
+        text = await shows(
+            pilot, "nano-amber", "3 runs · 1 at work · newest first", "enter open", "space mark"
+        )
         lines = [each.split() for each in text.splitlines() if "-" in each][:3]
         wide = size[0] >= 100
         steps = ["12", "/", "30"] if wide else ["12/30"]
@@ -293,6 +297,23 @@ async def test_stop_asks_once(three: dict[str, Run]) -> None:
         assert "x stop" not in await shows(pilot, "▸   ✓ done")
 
 
+async def test_a_yes_to_what_somebody_else_asked_meanwhile_ends_nothing_at_once(
+    three: dict[str, Run],
+) -> None:
+    app = Stage()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "x stop")
+        table = app.table
+        await pilot.press("x")
+        await shows(pilot, "Stop nano-amber?")
+        with three["amber"].events_file.open("a") as file:
+            file.write(line("stop_requested"))
+        await until(pilot, lambda: table.current is not None and table.current.word == "stopping")
+        await pilot.press("enter")
+        await shows(pilot, "● stopping")
+        assert app.stopped == []
+
+
 async def test_resume_says_from_where_and_opens_the_monitor(three: dict[str, Run]) -> None:
     app = Stage()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -330,6 +351,31 @@ async def test_clean_up_says_what_it_frees_and_does_only_what_was_chosen(
         await pilot.press("enter")
         await until(pilot, lambda: not birch.folder.exists())
         await shows(pilot, "2 runs")
+
+
+async def test_a_removal_is_not_cut_short_by_the_next_key_and_says_what_it_could_not(
+    three: dict[str, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on, real = threading.Event(), shutil.rmtree
+
+    def slow(path: Path) -> None:
+        going_on.wait(30)
+        if "cedar" in str(path):
+            raise PermissionError(13, os.strerror(13), str(path))
+        real(path)
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    app = Stage()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await shows(pilot, "nano-birch")
+        await pilot.press("down", "space", "space", "D")
+        await shows(pilot, "Clean up 2 runs?", "▸ checkpoints")
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("home", "D")
+        going_on.set()
+        await shows(pilot, "freed", "other-cedar could not be cleaned up", "Something is left")
+        assert not three["birch"].folder.exists()
 
 
 async def test_a_run_at_work_is_not_cleaned_up(three: dict[str, Run]) -> None:

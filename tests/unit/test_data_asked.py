@@ -10,9 +10,10 @@ import pytest
 
 from ftui.data.asked import asked_in
 from ftui.data.dataset import open_dataset, read_files
-from ftui.data.doctor import asked_in_both, examine, examine_held_out, in_both
+from ftui.data.doctor import examine, examine_held_out
 from ftui.data.guess import guess
 from ftui.data.judge import Reason
+from ftui.data.report import asked_in_both, in_both
 from tests.fixtures.datasets import EVERY, Sample, name
 
 

@@ -11,6 +11,8 @@ import pytest
 from ftui.cli import _guarded, cli
 from ftui.data.convert import TARGETS
 from ftui.data.guess import guess
+from ftui.data.tokens import Tokens
+from ftui.plan.plan import Plan
 from tests.fixtures.tokens import GOOD as TOKENS
 
 USER = {"role": "user", "content": "What is the capital of France?"}
@@ -45,7 +47,7 @@ def test_good_rows(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "JSONL, chat_template" in printed.err
-    assert "✓ 2 rows · 2 kept" in printed.err
+    assert "✓ 2 rows · 2 teach something\n" in printed.err
 
 
 def test_an_odd_row_is_told_on_stdout_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,7 +119,7 @@ def test_a_question_that_is_held_out_too_is_told_whatever_its_answer(
     assert "1 row of held.jsonl asks what a row of rows.jsonl asks" in told
     assert "such as held.jsonl:2 and rows.jsonl:2" in told
     _, found = document(capsys, "rows.jsonl", "--held-out", held)
-    assert found["held_out"] == {"rows": 2, "same": 0, "asked": 1}
+    assert found["held_out"] == {"rows": 2, "same": 0, "asked": 1, "broken": 0}
     _, found = document(capsys, "rows.jsonl")
     assert "held_out" not in found
 
@@ -125,7 +127,13 @@ def test_a_question_that_is_held_out_too_is_told_whatever_its_answer(
 def test_the_test_datasets_of_a_config_must_not_be_trained_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftui.plain.tokens.look", lambda plan, show: TOKENS)
+    counted: list[Plan] = []
+
+    def look(plan: Plan, show: int) -> Tokens:
+        counted.append(plan)
+        return TOKENS
+
+    monkeypatch.setattr("ftui.plain.tokens.look", look)
     rows(GOOD, file="held.jsonl")
     Path("config.yml").write_text(
         "base_model: some/model\n"
@@ -136,6 +144,9 @@ def test_the_test_datasets_of_a_config_must_not_be_trained_on(
     assert "1 row of held.jsonl is in rows.jsonl too" in capsys.readouterr().err.replace(
         f"{Path.cwd()}/", ""
     )
+    assert counted[0].get("test_datasets.0.type") == "chat_template", "they are still evaluated on"
+    assert run(rows(GOOD, file="others.jsonl"), "--config", "config.yml", "--show", "0") == 0
+    assert counted[1].get("test_datasets") is None, "they are of other rows"
 
 
 def test_the_disk_that_a_training_needs_is_told(
@@ -214,3 +225,16 @@ def test_a_folder_that_cannot_be_written_to_is_told(capsys: pytest.CaptureFixtur
     Path("file").touch()
     assert run(rows(GOOD), "--convert", "alpaca", "-o", "file/out.jsonl") == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_row_that_is_nested_too_deep_to_be_written_is_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    source = rows(
+        {"instruction": "a", "output": "b"}, {"instruction": "c", "output": "d", "x": deep}
+    )
+    assert run(source, "--convert", "chat_template", "-o", "new.jsonl") == 0
+    assert "1 row left out: it is nested too deep" in capsys.readouterr().err

@@ -143,3 +143,10 @@ def test_the_document() -> None:
     assert told["tokens"]["learnt"] == 157_500
     assert told["receipt"]["steps"] == 93
     assert told["concerns"] == []
+
+
+def test_a_longer_sequence_is_advised_only_where_it_is_needed() -> None:
+    [few] = concerns(with_(lengths={"over_length": 12}))
+    assert few.hint == "the longest has 2,210 tokens"
+    [many] = concerns(with_(lengths={"over_length": 13}))
+    assert many.hint == "sequence_len: 1472 holds 99 % of the rows"

@@ -115,3 +115,10 @@ def test_a_row_that_does_not_fit_is_refused_with_a_reason() -> None:
     ]
     with pytest.raises(CannotHold, match="more than a role and a text"):
         converted(tools, "alpaca")
+
+
+def test_a_turn_that_calls_a_tool_and_says_nothing_is_refused() -> None:
+    call = {"role": "assistant", "tool_calls": [{"id": "1"}]}
+    row = {"messages": [{"role": "user", "content": "a"}, call]}
+    with pytest.raises(CannotHold, match="more than a role and a text"):
+        converted([row], "alpaca")

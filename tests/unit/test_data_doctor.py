@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.data.dataset import Dataset, open_dataset, read_files
-from ftui.data.doctor import Report, examine, in_both
+from ftui.data.doctor import examine
 from ftui.data.formats import chat
 from ftui.data.guess import pick
 from ftui.data.judge import Reason, judge_of, odd_rows
+from ftui.data.report import Report, in_both
 from ftui.data.writing import written_in
 from ftui.errors import DatasetError
 from tests.fixtures.datasets import EVERY, Row, Sample, name

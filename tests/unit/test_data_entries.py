@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +77,11 @@ def test_what_the_progress_raises_ends_the_reading(tmp_path: Path) -> None:
     closed: list[bool] = []
 
     def read(source: str) -> Groups:
-        def groups() -> Iterator[Any]:
-            try:
-                while True:
-                    yield from read_files(source)
-            finally:
-                closed.append(True)
-
-        return groups()
+        try:
+            while True:
+                yield from read_files(source)
+        finally:
+            closed.append(True)
 
     def stop(rows: int) -> None:
         raise Interrupted("enough")
@@ -170,3 +166,18 @@ def test_rows_for_another_training_say_which(
     with pytest.raises(DatasetError) as caught:
         open_dataset(written(tmp_path, row), training=training)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "rows.jsonl",
+        None,
+        {"type": "chat_template", "roles": {"assistant": None}},
+        {"type": "chat_template", "roles": {"assistant": "bot"}},
+        {"type": "chat_template", "roles": ["bot"]},
+    ],
+)
+def test_an_entry_of_an_odd_shape_says_nothing_of_roles(entry: Any) -> None:
+    found = format_of(entry)
+    assert found is None or "roles" not in found.keys

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,12 @@ def test_what_is_wrong_with_a_row_says_where() -> None:
     assert chat.wrong({"messages": []}) == ("messages", "is an empty list")
     assert chat.wrong({}) == ("messages", "is missing")
     assert chat.wrong({"messages": [None]}) is not None
+
+
+def test_roles_are_found_in_conversations_written_as_json_text() -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}]
+    as_lists, as_text = guess([{"messages": turns}]), guess([{"messages": json.dumps(turns)}])
+    assert as_lists is not None
+    assert as_text is not None
+    assert "bot" in as_text.format.keys["roles"]["assistant"]
+    assert as_text.format.keys == as_lists.format.keys

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ftui.data.dataset import open_dataset, read_files
-from ftui.data.doctor import Complaint, Report, examine
+from ftui.data.doctor import examine
 from ftui.data.judge import Reason
+from ftui.data.report import Complaint, Report
 
 DATES = ("2024-05-01", "2024-05-02T10:30:00+02:00", "2024-05-03 08")
 Rows = list[dict[str, Any]]
@@ -326,3 +327,45 @@ def test_text_that_is_no_json_stops_axolotl(tmp_path: Path, text: str, words: st
     complaint = only(report)
     assert (complaint.reason, complaint.line) == (Reason.UNREADABLE, 2)
     assert words in complaint.message
+
+
+# ── Several files ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_true_of_all_rows_is_told_where_it_begins(tmp_path: Path) -> None:
+    for file in ("a", "b"):
+        row = {"prompt": f"Say {file}.", "generation": f"2024-05-0{ord(file) - 96}"}
+        (tmp_path / f"{file}.jsonl").write_text(json.dumps(row) + "\n")
+    complaint = only(examine(read_files(str(tmp_path)), open_dataset(str(tmp_path)).format))
+    assert (complaint.file, complaint.line) == (str(tmp_path / "a.jsonl"), 1)
+    assert complaint.message.startswith("generation holds nothing but dates")
+
+
+def test_numbers_are_told_in_the_file_that_has_them_first(tmp_path: Path) -> None:
+    for file in ("a", "b"):
+        (tmp_path / f"{file}.csv").write_text(f"instruction,output\nSay {file}.,7\n")
+    complaint = only(examine(read_files(str(tmp_path)), open_dataset(str(tmp_path)).format))
+    assert (complaint.file, complaint.line) == (str(tmp_path / "a.csv"), 2)
+
+
+def test_a_system_prompt_that_comes_with_the_second_file_is_missing_in_the_first(
+    tmp_path: Path,
+) -> None:
+    for file, more in (("a", {}), ("b", {"system": "Be kind."})):
+        turns = [{"role": "user", "content": file}, {"role": "assistant", "content": "b"}]
+        (tmp_path / f"{file}.jsonl").write_text(json.dumps({"messages": turns, **more}) + "\n")
+    report = examine(read_files(str(tmp_path)), open_dataset(str(tmp_path)).format)
+    [complaint] = [each for each in report.complaints if each.reason is Reason.UNREADABLE]
+    assert (complaint.file, complaint.line) == (str(tmp_path / "a.jsonl"), 1)
+
+
+def test_a_row_that_is_useless_twice_is_dropped_once(tmp_path: Path) -> None:
+    row = dict.fromkeys(("context", "question", "answer"), "2024-05-01")
+    report = of(tmp_path, [row, row | {"answer": "2024-05-02"}], "context_qa.load_v2")
+    assert (report.rows, report.kept, report.dropped) == (2, 0, 2)
+    assert report.found[Reason.UNREADABLE] == 2
+
+
+def test_a_cell_of_thousands_of_digits_is_text(tmp_path: Path) -> None:
+    report = csv_of(tmp_path, f"{'1' * 5000},a,b", f"{'2' * 5000},c,d")
+    assert report.complaints == []

@@ -118,3 +118,8 @@ def test_the_words() -> None:
         "1.4 GiB of disk: 2 checkpoints of 0.5 GiB, one more while the oldest goes, "
         "0.2 GiB for the result"
     )
+
+
+def test_a_pattern_that_is_none_is_not_known() -> None:
+    settings = {"lora_r": 8, "lora_target_modules": "model.("}
+    assert lora_weights(settings, MODELS[LLAMA]) is None

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from ftui import paths
 from ftui.cli import cli
-from ftui.errors import FtuiError, UsageError
+from ftui.errors import ExitCode, FtuiError, UsageError
+from ftui.plain.runs import clean as clean_up
 from ftui.runs import cleanup, store
 from ftui.runs.checkpoints import checkpoints
 from ftui.runs.cleanup import Level, Usage, clean, finish_removals, size_words, usage
@@ -117,10 +118,18 @@ def test_checkpoints_and_prepared_rows_go_and_the_weights_stay(run: Run) -> None
 
 def test_what_an_earlier_try_left_behind_counts_as_checkpoints(run: Run) -> None:
     before = usage(run).checkpoints
-    (run.output_dir / "checkpoint-4").rename(run.folder / "out.1")
+    old = run.folder / "out.1"
+    old.mkdir()
+    (run.output_dir / "checkpoint-4").rename(old / "checkpoint-4")
     assert usage(run).checkpoints == pytest.approx(before, abs=BLOCK)
     clean(run, Level.LEFTOVERS)
-    assert not (run.folder / "out.1").exists()
+    assert not old.exists()
+
+
+def test_the_weights_of_an_earlier_try_stay(run: Run) -> None:
+    run.output_dir.rename(run.folder / "out.1")
+    clean(run, Level.LEFTOVERS)
+    assert names(run.folder / "out.1") == {"adapter_model.safetensors"}
 
 
 def test_the_whole_run_goes(run: Run) -> None:
@@ -330,6 +339,36 @@ def test_without_names_only_runs_that_are_done_are_cleaned(run: Run) -> None:
     )
     CliRunner().invoke(cli, ["runs", "--clean", "-y"])
     assert not run.prepared_dir.exists()
+
+
+def test_checkpoints_that_a_run_with_lost_numbers_would_go_on_from_are_kept(run: Run) -> None:
+    log = '{"v": 1, "event": "log", "step": %d, "max_steps": 8, "values": {"grad_norm": "%s"}}\n'
+    run.events_file.write_text(
+        "".join(log % (step, "nan" if step > 4 else 1) for step in range(1, 9)).replace('"1"', "1")
+        + '{"v": 1, "event": "saved", "step": 8, "max_steps": 8}\n'
+        '{"v": 1, "event": "exit", "values": {"code": 0}}\n'
+    )
+    assert store.state(run) is RunState.DONE
+    result = CliRunner().invoke(cli, ["runs", "--clean", "-y"])
+    assert "nothing to remove" in result.stderr
+    assert (run.output_dir / "checkpoint-4").exists()
+    result = CliRunner().invoke(cli, ["runs", "--clean", run.name])
+    assert "it cannot be resumed then" in result.stdout
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_cannot_be_deleted_is_told(
+    run: Run, whole: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(path: Path) -> None:
+        raise PermissionError(13, os.strerror(13), str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", denied)
+    assert clean_up([run.name], whole=whole, yes=True) == ExitCode.RUN_FAILED
+    said = capsys.readouterr().err
+    assert f"▲ {run.name} could not be cleaned up: " in said
+    assert ("something is left of what was removed" in said) is whole
+    assert "left as it is" not in said
 
 
 def test_whole_runs_are_removed_by_name_only(run: Run) -> None:

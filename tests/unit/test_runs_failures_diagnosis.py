@@ -192,13 +192,13 @@ def test_ended_without_weights(run: Run) -> None:
 
 
 def test_lost_numbers_tell_since_when(run: Run) -> None:
-    tried(run, learning_rate=0.4)
+    tried(run, learning_rate=0.0004)
     trained(run, 1.0, 2.0, math.nan, math.nan)
     ended(run, 1)
     found = diagnose(run)
     assert found.cause is Cause.NOT_A_NUMBER
     assert found.bad_since == 3
-    assert found.changes == {"learning_rate": 0.1}
+    assert found.changes == {"learning_rate": 0.0001}
     assert not found.resumes
 
 

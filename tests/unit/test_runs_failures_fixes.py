@@ -129,3 +129,12 @@ def test_a_diagnosis_changes_a_config_and_keeps_its_comments() -> None:
         "# mine\nlearning_rate: 0.1  # high\na:\n  b: false\n"
     )
     assert found.words == "it failed. Set no fp16, a.b: false: why"
+
+
+@pytest.mark.parametrize(("adapter", "usual"), [("lora", 2e-4), (None, 2e-5)])
+def test_a_learning_rate_far_from_what_is_usual_becomes_what_is_usual(
+    adapter: str | None, usual: float
+) -> None:
+    change = fixes.smaller_steps(Trial({"learning_rate": 1e30, "adapter": adapter}))
+    assert change is not None
+    assert change.settings == {"learning_rate": usual}

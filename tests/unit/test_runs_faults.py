@@ -261,6 +261,33 @@ def test_a_full_disk_keeps_nobody_from_stopping(made: list[Run], ftui: Callable[
     assert members(run) == []
 
 
+def test_a_disk_with_room_for_an_empty_file_only(
+    made: list[Run], ftui: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request can be made, its event not: a checkpoint would find no room either."""
+    run = runs.make_run(9)
+    made.append(run)
+    LocalTarget().launch(run)
+    allow(run, 1)
+    wait_for(lambda: history(run).step == 1, "step 1")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    sent, send = [], process.send
+
+    def noted(processes: Any, number: signal.Signals) -> None:
+        sent.append(number)
+        send(processes, number)
+
+    monkeypatch.setattr("ftui.runs.stop.events.append", full)
+    monkeypatch.setattr("ftui.runs.stop.process.send", noted)
+    said = ftui("stop", run.name)
+    assert "it was interrupted" in said.err
+    assert sent == [signal.SIGINT]
+    wait_for(lambda: state(run).ended, "the end")
+
+
 def test_a_disk_that_is_full_from_some_moment_on(
     made: list[Run], ftui: Callable[..., Said]
 ) -> None:

@@ -24,7 +24,7 @@ CONFIG = """\
 base_model: x  # the base
 micro_batch_size: 4  # rows at once
 gradient_accumulation_steps: 2
-learning_rate: 0.4
+learning_rate: 0.0004
 """
 
 Failed = Callable[..., Run]
@@ -119,7 +119,7 @@ def test_from_the_start_with_what_was_trained_put_aside(launched: Failed) -> Non
     found = resume(run, _fix(run))
     assert found.words.startswith("begins again: ")
     _until_done(run)
-    assert "learning_rate: 0.1\n" in run.config_file.read_text()
+    assert "learning_rate: 0.0001\n" in run.config_file.read_text()
     told = history(run)
     assert [point.value for point in told.series["grad_norm"]] == [0.5] * 9
     assert [one.step for one in checkpoints(run)] == [8, 6]

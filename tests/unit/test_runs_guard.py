@@ -39,7 +39,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
     made: list[Run] = []
 
     def launch(manner: str, wires: Sequence[Tripwire] = (), steps: int = 9) -> Run:
-        run = runs.make_run(steps, manner, "learning_rate: 0.4\n")
+        run = runs.make_run(steps, manner, "learning_rate: 0.0004\n")
         made.append(run)
         if wires:
             stop_on.remember(run, wires)
@@ -100,7 +100,7 @@ def test_a_run_that_is_done_with_lost_numbers_says_so(
     assert f"▲ done, but its weights are worth nothing  {run.name}  9 steps" in said
     assert "✓" not in said
     assert "fell apart at step 3" in said
-    assert "Set learning_rate: 0.1: a quarter of the learning rate" in said
+    assert "Set learning_rate: 0.0001: a quarter of the learning rate" in said
     assert f"ftui resume {run.name} --fix" in said
 
 
@@ -160,6 +160,28 @@ def test_what_stands_still_is_ended_though_it_does_not_heed(
     wait_for(ended, "the end")
     _until(run, RunState.STOPPED)
     assert "no step: nothing happened for" in history(run).stop_reason
+    assert guard.wires == ()
+
+
+def test_what_woke_up_after_it_was_asked_is_left_to_save(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, value in {"tripwires._STALLED_SECONDS": 0.1, "guard._GRACE_SECONDS": 0.1}.items():
+        monkeypatch.setattr(f"ftui.runs.{place}", value)
+    run = launch("stubborn")
+    _at(run, 4)
+    stop_on.remember(run, [Tripwire.STALL])
+    guard = Guard(run)
+
+    def asked() -> bool:
+        guard.look()
+        return run.stop_file.exists()
+
+    wait_for(asked, "the request")
+    runs_event(run, "saving", 4)
+    time.sleep(0.2)
+    guard.look()
+    assert members(run)
     assert guard.wires == ()
 
 

@@ -204,7 +204,7 @@ def test_a_second_stop_ends_what_ignores_the_first(
 def test_what_still_loads_is_interrupted(launch: Launch) -> None:
     run = launch(manner="loading")
     wait_for(lambda: run.log_file.read_text() != "", "the trainer")
-    stop(run)
+    assert stop(run) is Answer.LOADING
     _until(run, RunState.STOPPED)
     assert checkpoints(run) == []
 

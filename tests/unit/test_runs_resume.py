@@ -15,9 +15,10 @@ import pytest
 
 from ftui.errors import UsageError
 from ftui.runs import process
-from ftui.runs.checkpoints import checkpoints
+from ftui.runs.checkpoints import Checkpoint, checkpoints
 from ftui.runs.members import members
 from ftui.runs.model import Run, RunState
+from ftui.runs.old_try import aside
 from ftui.runs.resume import resumption
 from ftui.runs.stop import stop
 from ftui.targets.local import LocalTarget
@@ -210,3 +211,13 @@ def test_rows_that_were_half_written_are_made_again(stopped: Run) -> None:
     resume(stopped)
     assert list(stopped.prepared_dir.iterdir()) == [whole]
     assert len(list(whole.iterdir())) == 3
+
+
+def test_checkpoints_go_back_where_one_of_them_cannot_be_moved(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    (run.output_dir / "checkpoint-2").mkdir(parents=True)
+    two = [Checkpoint(run.output_dir / f"checkpoint-{step}", step) for step in (2, 4)]  # 4: gone
+    with pytest.raises(FileNotFoundError), aside(run, two):
+        pass
+    assert (run.output_dir / "checkpoint-2").is_dir()
+    assert not (run.folder / "out.1").exists()

@@ -132,6 +132,27 @@ def test_a_broken_record_is_one_clear_error(text: str) -> None:
     assert caught.value.where == str(run.record_file)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("created", float("nan")),
+        ("created", float("-inf")),
+        ("target", None),
+        ("preset", 7),
+        ("settings", []),
+        ("trainer", {"pid": "4711", "started": 1.0}),
+        ("supervisor", {"pid": 4711, "started": None}),
+    ],
+)
+def test_a_record_with_a_value_of_the_wrong_kind_is_broken(key: str, value: object) -> None:
+    run = made(1.0)
+    raw = json.loads(run.record_file.read_text())
+    run.record_file.write_text(json.dumps({**raw, key: value}))
+    with pytest.raises(RunNotFound, match="cannot be read") as caught:
+        store.read_record(run)
+    assert "wrong kind" in str(caught.value)
+
+
 def test_a_run_that_was_never_launched_is_created() -> None:
     assert store.state(made(1.0), History()) is RunState.CREATED
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ftui.data.layout import Layout
+from ftui.data.parts import Time
 from ftui.data.rows import Fault, Row
 from ftui.errors import DatasetError, RuntimeMissing, TimedOut
 from ftui.runtimes import rows as runtime_rows
@@ -62,6 +63,20 @@ def test_rows_faults_and_notes_are_told_apart(
     assert isinstance(two, Fault)
     assert (two.line, two.field, two.message) == (2, "a", "this row cannot be read: why")
     assert (three.line, isinstance(three, Row)) == (3, True)
+
+
+def test_text_that_stands_for_times_is_known_as_such(
+    parquet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (["times", "a"], [1, {"a": "2024-01-01", "b": "x"}], [2, {"a": None}], ["end"])
+    standin(tmp_path, monkeypatch, saying(*lines))
+    notes: list[str] = []
+    one, two = read_rows_in_runtime(parquet, on_note=notes.append)
+    assert notes == ["the column a: times are given as text"]
+    assert isinstance(one, Row)
+    assert isinstance(two, Row)
+    assert {name: type(value) for name, value in one.values.items()} == {"a": Time, "b": str}
+    assert two.values == {"a": None}
 
 
 FAILED = ["failed", [{"names": ["ArrowInvalid", "ValueError"], "text": "cut off", "status": None}]]

@@ -110,13 +110,21 @@ def wider_numbers(trial: Trial) -> Change | None:
     return Change({"fp16": None, "bf16": "auto"}, reason, resumes=False)
 
 
+_USUAL_ADAPTER_RATE, _USUAL_RATE = 2e-4, 2e-5
+"""Learning rates of LoRA and of a full fine-tune (axolotl's own examples)."""
+
+
 def smaller_steps(trial: Trial) -> Change | None:
-    """A quarter of the learning rate."""
+    """A quarter of the learning rate; of one far from what is usual, what is usual."""
     rate = value_at(trial.settings, "learning_rate")
+    usual = _USUAL_ADAPTER_RATE if value_at(trial.settings, "adapter") else _USUAL_RATE
     try:
-        new = float(f"{float(rate) / 4:.3g}")
+        given = float(rate)
     except (TypeError, ValueError):
         return None
+    if given > 100 * usual:
+        return Change({"learning_rate": usual}, f"{usual:g} is usual here", resumes=False)
+    new = float(f"{given / 4:.3g}")
     if not new > 0:
         return None
     return Change({"learning_rate": new}, "a quarter of the learning rate", resumes=False)

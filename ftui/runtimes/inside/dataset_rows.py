@@ -1,7 +1,8 @@
 """Runs inside the train runtime: the rows of one dataset, a JSON array a line, to its end.
 
 In:  one argument, {"source": "rows.parquet", "layout": "Parquet", "split": "", "name": ""}
-Out: ["note", "the column id: times are given as text"]    what is to be said about the rows
+Out: ["note", "the column id: bytes are given as null"]    what is to be said about the rows
+     ["times", "created"]                                  a column whose text stands for times
      [1, {"text": "a"}]                                    row 1
      ["fault", 2, "text", "why row 2 cannot be read"]
      ["end"]                                               or, when it cannot go on:
@@ -35,6 +36,7 @@ UNREADABLE = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, Va
 TIMES = (datetime.date, datetime.time, datetime.timedelta)
 Row = dict[str, Any]
 told: set[str] = set()
+timed: set[str] = set()
 
 
 def say(*words: Any) -> None:
@@ -48,6 +50,13 @@ def note(words: str) -> None:
     if words not in told:
         told.add(words)
         say("note", words)
+
+
+def times(column: str) -> None:
+    """Say that a column holds times, which are given as text, once and before its first row."""
+    if column not in timed:
+        timed.add(column)
+        say("times", column)
 
 
 def fail(
@@ -83,7 +92,7 @@ def foreign(value: Any, column: str) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return nothing(column, "bytes are")
     if isinstance(value, TIMES):
-        note(f"the column {column}: times are given as text")
+        times(column)
         return str(value) if isinstance(value, datetime.timedelta) else value.isoformat()
     if isinstance(value, decimal.Decimal):
         note(f"the column {column}: decimal numbers are given as floats")

@@ -7,8 +7,9 @@ from typing import Any
 
 import axolotl
 import numpy as np
-from tokens_counts import Counts, told  # type: ignore[import-not-found]
+from tokens_counts import IGNORED, Counts, told  # type: ignore[import-not-found]
 from tokens_ledger import (  # type: ignore[import-not-found]
+    FAILED,
     ID,
     Ledger,
     attempt,
@@ -21,6 +22,8 @@ from tokens_texts import piece  # type: ignore[import-not-found]
 
 _ERRORS = 50
 """So many rows that would stop axolotl are told one by one."""
+_TOKENS = 4_000
+"""Tokens of each text of a row that is shown: a row may have millions, and nobody reads them."""
 Array = Any
 Answer = dict[str, Any]
 
@@ -72,6 +75,7 @@ def stops_at(ledger: Ledger, fates: Array, lengths: Array, limit: int) -> None:
     origins = ledger.origins
     for one in np.flatnonzero(fates == "too_long"):
         ledger.fail(origins[one], f"it has {lengths[one]} tokens, over sequence_len: {limit}")
+        fates[one] = FAILED
 
 
 def shown(
@@ -86,7 +90,7 @@ def shown(
             continue
         row = rows[one]
         parts = [
-            {"name": name, **piece(tokenizer, ids, labels, ends)}
+            {"name": name, **beginning(tokenizer, ids, labels, ends)}
             for name, ids, labels in noted.parts(row)
         ]
         told: Answer = {**place(origins[one]), "fate": fates[one]}
@@ -94,6 +98,15 @@ def shown(
         if isinstance(row.get("label"), bool):
             told["label"] = row["label"]
         yield told
+
+
+def beginning(tokenizer: Any, ids: Any, labels: Any, ends: list[int]) -> Answer:
+    """One text of a row, as much of it as is shown, and how many tokens come after that."""
+    told: Answer = piece(tokenizer, ids[:_TOKENS], labels[:_TOKENS], ends)
+    if len(ids) > _TOKENS:
+        told["more"] = len(ids) - _TOKENS
+        told["more_learnt"] = sum(int(label) != IGNORED for label in labels[_TOKENS:])
+    return told
 
 
 def found(wanted: Array, noted: Any, train: Any, held: Any) -> dict[int, Answer]:

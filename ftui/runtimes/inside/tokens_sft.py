@@ -48,7 +48,8 @@ class Carrier:
 
     def __init__(self, strategy: Any, ledger: Ledger, progress: Progress) -> None:
         self.filter_rows = getattr(strategy, "filter_rows", None)
-        self.failed: list[Exception] = []
+        self.failed = 0
+        self.first_error: Exception | None = None
         self._strategy = strategy
         self._ledger = ledger
         self._progress = progress
@@ -70,7 +71,8 @@ class Carrier:
         pieces, error = attempt(lambda: list(self._pieces(row)))
         if error is None:
             return pieces or []
-        self.failed.append(error)
+        self.failed += 1
+        self.first_error = self.first_error or error
         self._ledger.fail(mark, words(error))
         return []
 
@@ -175,8 +177,8 @@ class Rows:
         self._progress.phase(TOKENIZING, len(dataset))
         carrier = Carrier(strategy, self.ledger, self._progress)
         made, error = attempt(lambda: real(carrier, dataset, **kwargs))
-        if carrier.failed and len(carrier.failed) == len(dataset):
-            first = carrier.failed[0]
+        first = carrier.first_error
+        if first is not None and carrier.failed == len(dataset):
             raise Unusable("template", f"no row can be used: {words(first)}", first)
         if error is not None:
             raise error

@@ -7,6 +7,8 @@ from typing import Any
 
 _HALF = "\N{REPLACEMENT CHARACTER}"
 """What a tokenizer makes of bytes that are no whole character."""
+_MOST = 16
+"""Tokens that may wait for the end of a character: a text may hold that sign itself, many times."""
 
 
 def texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:
@@ -20,7 +22,8 @@ def texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:
     for place in range(len(ids)):
         before = _decoded(tokenizer, ids[behind:read])
         text = _decoded(tokenizer, ids[behind : place + 1])
-        whole = not text.endswith(_HALF) or place == len(ids) - 1
+        waiting = text.endswith(_HALF) and place - read < _MOST
+        whole = not waiting or place == len(ids) - 1
         found.append(text[len(before) :] if whole else "")
         if whole:
             behind, read = read, place + 1

@@ -50,9 +50,11 @@ class FixScreen(ModalScreen[Choice | None]):
             where = (
                 "It goes on from its last whole checkpoint."
                 if found.resumes
-                else "It begins again; what it has trained so far is kept beside it, in out.1."
+                else "It begins again; what it has trained so far is kept in out.1 (or .2, …)."
             )
-            yield Static(f"{where} The old config is kept as config.1.yml.", classes="quiet")
+            yield Static(
+                f"{where} The old config is kept as config.1.yml (or .2, …).", classes="quiet"
+            )
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:

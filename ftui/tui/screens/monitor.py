@@ -20,11 +20,11 @@ from textual.widgets import Footer, Static
 from ftui.errors import FtuiError
 from ftui.runs.model import Run, RunState
 from ftui.runs.resume import Resumption
-from ftui.runs.stop import stop as stop_run
 from ftui.targets.resume import Fix
 from ftui.targets.resume import resume as resume_run
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
+from ftui.tui.run_actions import stop_run
 from ftui.tui.screens.confirm import ConfirmScreen
 from ftui.tui.screens.fix import Choice, FixScreen
 from ftui.tui.screens.panes import Panes
@@ -225,12 +225,12 @@ class MonitorScreen(Panes):
 
     def action_stop(self) -> None:
         """Ask once; while the run is stopping, end it at once."""
-        if self._glance is not None and self._glance.state is RunState.STOPPING:
+        if self._stopping:
             self._stop_now()
             return
 
         def answered(sure: bool | None) -> None:
-            if sure:
+            if sure and not self._stopping:  # somebody else may have asked meanwhile
                 self._stop_now()
 
         self.app.push_screen(
@@ -240,6 +240,11 @@ class MonitorScreen(Panes):
             ),
             answered,
         )
+
+    @property
+    def _stopping(self) -> bool:
+        """Whether it was asked to stop: asked again, it ends at once."""
+        return self._glance is not None and self._glance.state is RunState.STOPPING
 
     @work(exclusive=True, group="stop")
     async def _stop_now(self) -> None:

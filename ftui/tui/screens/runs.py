@@ -241,14 +241,19 @@ class RunsScreen(Screen[None]):
             return
 
         def answered(sure: bool | None) -> None:
-            if sure:
+            if sure and not self._is_stopping(entry.run):
                 self._do(lambda: self._stop(entry.run), "It could not be stopped")
 
         if entry.state is RunState.STOPPING:
-            answered(True)
+            self._do(lambda: self._stop(entry.run), "It could not be stopped")
             return
         detail = "The trainer saves the weights it has and ends. x again ends it at once, unsaved."
         self.app.push_screen(ConfirmScreen(f"Stop {entry.run.name}?", detail), answered)
+
+    def _is_stopping(self, run: Run) -> bool:
+        """Whether somebody asked it to stop while the question was on the screen."""
+        found = (entry for entry in self._entries or () if entry.run == run)
+        return any(entry.state is RunState.STOPPING for entry in found)
 
     @work(exclusive=True, group="act")
     async def action_resume(self) -> None:
@@ -280,8 +285,9 @@ class RunsScreen(Screen[None]):
             return
         level = await self.app.push_screen_wait(CleanScreen(idle, len(entries) - len(idle)))
         if level is not None:
-            await self._clean([entry.run for entry in idle], level)
+            self._clean([entry.run for entry in idle], level)
 
+    @work(group="clean")  # not cut short by what is done next
     async def _clean(self, runs: Sequence[Run], level: Level) -> None:
         freed = 0
         for run in runs:
@@ -289,8 +295,11 @@ class RunsScreen(Screen[None]):
             try:
                 freed += await in_background(lambda run=run: clean(run, level), join=True)  # type: ignore[misc]
             except (FtuiError, OSError) as error:
-                self._failed(f"{run.name} is left as it is", error)
-        await in_background(finish_removals, join=True)
+                self._failed(f"{run.name} could not be cleaned up", error)
+        try:
+            await in_background(finish_removals, join=True)
+        except OSError as error:
+            self._failed("Something is left of what was removed", error)
         self.notify(f"{theme.DONE} {size_words(freed)} freed", markup=False)
         self._watch()
 

@@ -6,7 +6,6 @@ the plan is one value that the steps change, and moving between steps never touc
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -81,7 +80,7 @@ class WizardScreen(Screen[None]):
         world = await in_background(self.app.services.survey)
         if self._plan is None:
             self._plan = self._first_plan = begin(world.presets[0], world.hardware)
-        self._world = replace(world.with_preset(self._plan.preset), asks=True)
+        self._world = world.with_preset(self._plan.preset)
         await self.query_one("#waiting").remove()
         await self.mount(StepBody(id="body"), after=self.query_one(TopLine))
         self._steps = STEPS

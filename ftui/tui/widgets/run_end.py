@@ -27,7 +27,7 @@ def card(run: Run, glance: Glance, history: History) -> Content:
     end, wrong = glance.end, glance.end.wrong
     bad = glance.state in (RunState.FAILED, RunState.INTERRUPTED)
     facts = _how_far(run, history) if bad else _what_came_of_it(run, history, weights=end.weights)
-    following = [Content("Next"), *_next(run, glance)]
+    following = [Content("Next"), *_next(run, glance, history)]
     lines = []
     if history.stop_reason:
         reason = f"{theme.WARNING} {printable(history.stop_reason)}"
@@ -86,7 +86,7 @@ def _what_came_of_it(run: Run, history: History, *, weights: bool) -> list[Conte
     return [*lines, _fact("weights", where)]
 
 
-def _next(run: Run, glance: Glance) -> list[Content]:
+def _next(run: Run, glance: Glance, history: History) -> list[Content]:
     assert glance.end is not None
     end, lines = glance.end, []
     if glance.resumable and end.fix is not None:
@@ -95,8 +95,9 @@ def _next(run: Run, glance: Glance) -> list[Content]:
             _command(f"ftui resume {run.name} --fix"),
         ]
     elif glance.resumable:
+        kept = bool(history.checkpoints)
         lines += [
-            _fact("r", "go on from its last checkpoint"),
+            _fact("r", "go on from its last checkpoint" if kept else "begin it again"),
             _command(f"ftui resume {run.name}"),
         ]
     if end.weights and end.wrong is None:
