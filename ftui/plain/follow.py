@@ -160,14 +160,16 @@ def print_log(run: Run, *, follow: bool) -> int:
 
 def _print_log(run: Run, *, follow: bool) -> None:
     log, events, history = LogFollower(run), EventFollower(run), History()
+    ended = not follow  # the log can be read though the record, and with it the state, cannot
     while True:
-        history.extend(events.poll())
-        standing = state(run, history)
-        ended = standing.ended or standing is RunState.CREATED
+        if follow:
+            history.extend(events.poll())
+            standing = state(run, history)
+            ended = standing.ended or standing is RunState.CREATED
         lines = log.poll()
         for text in lines:
             console.line(text)
-        if not lines and (ended or not follow):
+        if not lines and ended:
             return
         if not lines:
             time.sleep(POLL_SECONDS)

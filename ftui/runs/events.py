@@ -230,4 +230,11 @@ class History:
     def _add_values(self, event: Event) -> None:
         for name, value in event.values.items():
             if _is_number(value):
-                self.series.setdefault(name, []).append(Point(event.step, float(value)))
+                number = math.nan if name == "loss" and _stands_in(event) else float(value)
+                self.series.setdefault(name, []).append(Point(event.step, number))
+
+
+def _stands_in(event: Event) -> bool:
+    """Whether the loss is 0 because it was no number: transformers says so (its nan filter)."""
+    norm = event.values.get("grad_norm")
+    return event.values["loss"] == 0 and isinstance(norm, float) and math.isnan(norm)

@@ -70,6 +70,16 @@ def test_not_a_number_is_seen_in_the_series() -> None:
     assert second.value == -math.inf
 
 
+def test_a_loss_that_stands_in_for_no_number_is_none() -> None:
+    """transformers tells 0 where the loss was NaN; a run that fell apart must not look best."""
+    told = history(
+        line("log", 1, loss=0.0, grad_norm="nan"), line("log", 2, loss=0.0, grad_norm=0.1)
+    )
+    lost, perfect = told.series["loss"]
+    assert math.isnan(lost.value)
+    assert perfect.value == 0.0
+
+
 def test_series_carry_axolotls_names() -> None:
     told = history(
         line("train_begin", ts=5),

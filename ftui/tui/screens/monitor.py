@@ -213,7 +213,7 @@ class MonitorScreen(Panes):
         if action == "resume":
             return self._glance is not None and self._glance.resumable and not self._resuming
         if action == "chat":
-            return True if self._weights else None
+            return self._weights
         narrow = self.has_class("-narrow")
         if action == "next_pane":
             return narrow
