@@ -191,5 +191,5 @@ def stop(run: Run) -> None:
         console.say(f"{standing.glyph} {run.name} is {standing}: there is nothing to stop")
         return
     glyph = "▲" if answer is Answer.ENDED else "●"
-    more = "" if answer is Answer.ENDED else ". Again: at once, unsaved"
+    more = "" if answer in (Answer.ENDED, Answer.LOADING) else ". Again: at once, unsaved"
     console.say(f"{glyph} {run.name}: {answer.value}{more}")

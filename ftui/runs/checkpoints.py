@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ftui.runs.model import Run
 
-_NAME = re.compile(r"checkpoint-(\d+)")
+NAME = re.compile(r"checkpoint-(\d+)")
+"""What a checkpoint's folder is called; the number is its step."""
 _STATE = "trainer_state.json"
 _WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "adapter_model.bin")
 _SHARDS = "model.safetensors.index.json"
@@ -42,7 +43,7 @@ def checkpoints(run: Run) -> list[Checkpoint]:
         return []
     found = []
     for path in run.output_dir.iterdir():
-        match = _NAME.fullmatch(path.name)
+        match = NAME.fullmatch(path.name)
         if match and path.is_dir():
             found.append(_examined(path, int(match[1])))
     return sorted(found, key=lambda one: one.step, reverse=True)

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from ftui import paths
 from ftui.errors import UsageError
+from ftui.runs import checkpoints
 from ftui.runs.members import members
 from ftui.runs.model import Run
 
 _REMOVED = ".removed-"
 """What is on its way out is called so; a removal that was killed is finished by the next one."""
-_CHECKPOINT = re.compile(r"checkpoint-\d+")
 _OLD_TRY = re.compile(r"out\.\d+")
 """Where checkpoints lie that were of no use to a later try (old_try.py)."""
 _BLOCK = 512
@@ -168,7 +168,7 @@ def _old_tries(run: Run) -> list[Path]:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    named = _CHECKPOINT.fullmatch(path.name) or path.name.startswith(_REMOVED)
+    named = checkpoints.NAME.fullmatch(path.name) or path.name.startswith(_REMOVED)
     return bool(named) and _is_folder(path)
 
 
@@ -195,6 +195,6 @@ def _part(run: Run, path: Path) -> str:
     if first.startswith(_REMOVED):
         return "checkpoints"
     if (first == run.output_dir.name or _OLD_TRY.fullmatch(first)) and rest:
-        named = _CHECKPOINT.fullmatch(rest[0]) or rest[0].startswith(_REMOVED)
+        named = checkpoints.NAME.fullmatch(rest[0]) or rest[0].startswith(_REMOVED)
         return "checkpoints" if named else "weights"
     return "log" if path == run.log_file else "other"

@@ -18,13 +18,6 @@ NUMBERS = ("loss", "grad_norm", "eval_loss")
 """Series that tell whether the numbers of a training are still numbers."""
 
 
-def failure_words(run: Run) -> str:
-    """One line for people: why this run ended badly, and what to do. Never empty."""
-    from ftui.runs.failures import diagnose
-
-    return diagnose(run).words
-
-
 def what_went_wrong(run: Run, standing: RunState, history: History) -> Diagnosis | None:
     """What went wrong with a run that has ended; None where nothing did. Raises OSError.
 

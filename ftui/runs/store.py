@@ -15,7 +15,6 @@ from ftui import paths
 from ftui.errors import RunNotFound
 from ftui.runs import process
 from ftui.runs.events import History
-from ftui.runs.failure import failure_words as failure_words
 from ftui.runs.members import Living, members
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.tail import read_history

@@ -10,13 +10,11 @@ from ftui import paths
 from ftui.config.edit_text import apply_edits
 from ftui.errors import ConfigError, RunNotFound
 from ftui.plan.yaml_source import YamlProblem, mapping
-from ftui.runs.failure import what_went_wrong
 from ftui.runs.failures import Diagnosis
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.old_try import aside, keep_config, out_aside
 from ftui.runs.resume import Resumption, resumption
-from ftui.runs.store import read_record, state, write_record
-from ftui.runs.tail import read_history
+from ftui.runs.store import read_record, write_record
 from ftui.targets import get
 
 _ANEW = "what is changed is of use from the first step on"
@@ -31,18 +29,11 @@ class Fix:
     after: str
 
 
-def fix_of(run: Run) -> Fix | None:
+def fix_for(run: Run, wrong: Diagnosis) -> Fix | None:
     """What to change in config.yml before the run is tried again; None where no setting mends it.
 
-    Raises RunNotFound, ConfigError when the config cannot be read, OSError.
+    `wrong`: what went wrong (ftui.runs.failure). Raises ConfigError when the config cannot be read.
     """
-    history = read_history(run)
-    wrong = what_went_wrong(run, state(run, history), history)
-    return fix_for(run, wrong) if wrong is not None else None
-
-
-def fix_for(run: Run, wrong: Diagnosis) -> Fix | None:
-    """The same for who knows already what went wrong."""
     if not wrong.edits:
         return None
     before = paths.read_config(run.config_file)

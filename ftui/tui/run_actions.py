@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ftui.runs.model import Run
 
+STOP_MEANS = "It saves a checkpoint and its weights, then ends. x again ends it at once, unsaved."
+"""What is said where a person is asked whether to stop a run."""
+
 
 def stop_run(run: Run) -> object:
     """Ask for a clean end; asked again, end it at once. Raises RunNotFound, OSError."""

@@ -20,13 +20,12 @@ import pytest
 
 from ftui.runs.members import members
 from ftui.runs.model import Run, RunState
-from ftui.runs.store import failure_words
 from ftui.runs.tail import EventFollower
 from ftui.targets.local import LocalTarget
 from ftui.targets.resume import resume
 from tests.standins import runs
 from tests.standins.kills import kill_something, settle, working
-from tests.standins.runs import allow, history, state, wait_for
+from tests.standins.runs import allow, failure_words, history, state, wait_for
 
 KILLS = 200
 STEPS = 12

@@ -9,13 +9,12 @@ from pathlib import Path
 from ftui.plan.plan import start
 from ftui.plan.presets import find
 from ftui.runs.model import RunState
-from ftui.runs.store import failure_words
 from ftui.runs.tail import EventFollower
 from ftui.targets import get
 from ftui.targets.prepare import prepare
 from ftui.targets.resume import resume
 from tests.standins.kills import kill_something, settle, working
-from tests.standins.runs import end_processes, history, state
+from tests.standins.runs import end_processes, failure_words, history, state
 
 KILLS = 10
 STEPS = 30

@@ -22,9 +22,9 @@ from ftui.runs.tail import EventFollower, LogFollower
 from ftui.runs.tripwires import Trip, Tripwire
 from ftui.targets import get
 from ftui.targets.prepare import prepare
-from ftui.targets.resume import fix_of, resume
+from ftui.targets.resume import resume
 from tests.standins import runs, secrets
-from tests.standins.runs import history, state, wait_for
+from tests.standins.runs import failure_words, fix_of, history, state, wait_for
 
 LIMIT = 600.0
 """Seconds for axolotl to start and make a few steps, on a busy machine too."""
@@ -51,7 +51,7 @@ def prepared(made: list[Run], **settings: Any) -> Run:
 def come_to(run: Run, step: int) -> None:
     """Wait until a run has come to a step; a run that ended first never will."""
     wait_for(lambda: history(run).step >= step or state(run).ended, f"step {step}", LIMIT)
-    assert history(run).step >= step, store.failure_words(run)
+    assert history(run).step >= step, failure_words(run)
 
 
 def test_a_run_reaches_its_end_though_ftui_is_killed(
@@ -144,7 +144,7 @@ def test_a_config_that_axolotl_refuses_is_explained(made: list[Run]) -> None:
     get("local").launch(run)
     wait_for(lambda: state(run).ended, "the end", LIMIT)
     assert state(run) is RunState.FAILED
-    assert "adamwx" in store.failure_words(run)
+    assert "adamwx" in failure_words(run)
 
 
 CPU_WORKERS = """

@@ -64,7 +64,7 @@ class Case:
     tests: tuple[tuple[Rows, dict[str, Any]], ...] = ()
 
 
-def _sample(number: int, sample: Sample, *, packed: bool = False, deepseek: bool = False) -> Case:
+def _sample(number: int, sample: Sample, *, packed: bool, deepseek: bool) -> Case:
     settings = dict(sample.settings)
     if sample.rl:
         settings["rl"] = sample.rl
@@ -79,12 +79,12 @@ def _sample(number: int, sample: Sample, *, packed: bool = False, deepseek: bool
 
 
 def _samples() -> Iterator[Case]:
-    """Every sample with both tokenizers; packed with the one that loads fifty times faster."""
+    """Every sample with both tokenizers, packed and not."""
     for number, sample in enumerate(EVERY):
-        yield _sample(number, sample)
-        yield _sample(number, sample, deepseek=True)
-        if not sample.rl:
-            yield _sample(number, sample, packed=True)
+        for deepseek in (False, True):
+            yield _sample(number, sample, packed=False, deepseek=deepseek)
+            if not sample.rl:
+                yield _sample(number, sample, packed=True, deepseek=deepseek)
 
 
 def _chats(count: int) -> Rows:
@@ -313,8 +313,9 @@ def test_tokens_and_masks_are_the_real_ones(case: Case, compared: Compared) -> N
 
 def test_counts_are_those_of_the_rows(compared: Compared) -> None:
     for title, look in compared.ours.items():
-        if not isinstance(look, Tokens):
+        if title in HOPELESS:
             continue
+        assert isinstance(look, Tokens), title
         trained = [one for one in look.shown if one.fate == "train"]
         twice = 2 if any(len(one.parts) == 3 for one in trained) else 1
         read = [

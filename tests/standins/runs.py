@@ -16,9 +16,12 @@ import yaml
 
 from ftui.runs import process, store
 from ftui.runs.events import History
+from ftui.runs.failure import what_went_wrong
+from ftui.runs.failures import diagnose
 from ftui.runs.members import members
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.tail import EventFollower
+from ftui.targets.resume import Fix, fix_for
 
 _LAUNCH = """
 import pathlib, sys, time
@@ -67,6 +70,17 @@ def history(run: Run) -> History:
 def state(run: Run) -> RunState:
     """Where the run stands by now."""
     return store.state(run, history(run))
+
+
+def failure_words(run: Run) -> str:
+    """What people are told of why it ended badly, in one line."""
+    return diagnose(run).words
+
+
+def fix_of(run: Run) -> Fix | None:
+    """What a person is offered to change before it is tried again."""
+    wrong = what_went_wrong(run, state(run), history(run))
+    return fix_for(run, wrong) if wrong is not None else None
 
 
 def trainer(run: Run) -> ProcessId:

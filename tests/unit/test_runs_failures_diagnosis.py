@@ -12,10 +12,10 @@ import pytest
 
 from ftui.runs import events, evidence
 from ftui.runs.evidence import OomKills
-from ftui.runs.failure import failure_words
 from ftui.runs.failures import Cause, Trial, diagnose, endings, numbers_lost
 from ftui.runs.model import Run
 from ftui.runs.tail import read_history
+from tests.standins.runs import failure_words
 
 EXCERPTS = Path(__file__).parents[1] / "fixtures" / "failures"
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\n'

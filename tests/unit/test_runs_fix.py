@@ -15,9 +15,9 @@ from ftui.runs.model import Run, RunState
 from ftui.runs.resume import resumption
 from ftui.runs.store import read_record
 from ftui.targets.local import LocalTarget
-from ftui.targets.resume import Fix, fix_of, resume
+from ftui.targets.resume import Fix, resume
 from tests.standins import runs
-from tests.standins.runs import allow, history, state, wait_for
+from tests.standins.runs import allow, fix_of, history, state, wait_for
 
 CONFIG = """\
 # My own config

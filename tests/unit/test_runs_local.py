@@ -19,11 +19,10 @@ from ftui.runs.checkpoints import checkpoints, last_whole
 from ftui.runs.members import members
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer, end, stop
-from ftui.runs.store import failure_words
 from ftui.targets.local import LocalTarget
 from ftui.targets.resume import resume
 from tests.standins import runs
-from tests.standins.runs import allow, history, state, supervisor, trainer, wait_for
+from tests.standins.runs import allow, failure_words, history, state, supervisor, trainer, wait_for
 
 Launch = Callable[..., Run]
 

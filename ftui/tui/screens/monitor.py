@@ -24,7 +24,7 @@ from ftui.targets.resume import Fix
 from ftui.targets.resume import resume as resume_run
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
-from ftui.tui.run_actions import stop_run
+from ftui.tui.run_actions import STOP_MEANS, stop_run
 from ftui.tui.screens.confirm import ConfirmScreen
 from ftui.tui.screens.fix import Choice, FixScreen
 from ftui.tui.screens.panes import Panes
@@ -236,7 +236,7 @@ class MonitorScreen(Panes):
         self.app.push_screen(
             ConfirmScreen(
                 f"Stop {self.watched.name}?",
-                "The trainer saves the weights it has and ends. x again ends it at once, unsaved.",
+                STOP_MEANS,
             ),
             answered,
         )

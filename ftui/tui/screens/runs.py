@@ -22,7 +22,7 @@ from ftui.text import counted
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
-from ftui.tui.run_actions import resume_run, stop_run
+from ftui.tui.run_actions import STOP_MEANS, resume_run, stop_run
 from ftui.tui.runs_watcher import RunsWatcher
 from ftui.tui.screens.clean import CleanScreen
 from ftui.tui.screens.confirm import ConfirmScreen
@@ -247,8 +247,7 @@ class RunsScreen(Screen[None]):
         if entry.state is RunState.STOPPING:
             self._do(lambda: self._stop(entry.run), "It could not be stopped")
             return
-        detail = "The trainer saves the weights it has and ends. x again ends it at once, unsaved."
-        self.app.push_screen(ConfirmScreen(f"Stop {entry.run.name}?", detail), answered)
+        self.app.push_screen(ConfirmScreen(f"Stop {entry.run.name}?", STOP_MEANS), answered)
 
     def _is_stopping(self, run: Run) -> bool:
         """Whether somebody asked it to stop while the question was on the screen."""
