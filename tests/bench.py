@@ -17,17 +17,28 @@ from statistics import median
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
+from ftui.estimate.estimate import estimate
+from ftui.estimate.memory import memory
+from ftui.estimate.reading import read_training
+from ftui.plan.gpus import find as find_gpu
+from ftui.plan.presets import find as find_preset
 from ftui.runs import store
 from ftui.runs.events import Point
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.tail import LogFollower, read_history
 from ftui.runtimes.find import Kind, find
+from ftui.runtimes.model_shape import find_shape
 from ftui.runtimes.process import quiet_environment
 from ftui.runtimes.validator import Validator, capabilities
 from tests.guards.test_start_up import BARE_CLICK, FTUI, MINIMAL_TEXTUAL, first_paint, seconds
 from tests.tools.make_rows import write
 from tests.ui.test_chart import Stage, falling
 
+GPUS = (
+    *("T4", "V100", "A10", "A10G", "A30", "A40", "A100", "A100 80GB", "L4", "L40", "L40S"),
+    *("RTX 3090", "RTX 4090", "RTX 5090", "RTX A6000", "RTX PRO 6000"),
+    *("H100", "H200", "GH200", "B200"),
+)
 ROUNDS = 7
 GIGABYTE = 10**9
 
@@ -88,6 +99,7 @@ def main() -> None:
     for points in (1_000, 10_000, 100_000):
         _row(f"chart refresh, {points:,} points, a Static as large", *asyncio.run(_chart(points)))
     _row(f"`ftui runs` of {RUNS:,} runs, json.load of each run.json", *_runs())
+    _row("an estimate for 20 kinds of GPU, the memory alone", *_estimate())
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
         _row("reading 50,000 events, json.loads alone", *_events(run))
@@ -142,6 +154,23 @@ def _rows(kind: str) -> tuple[float, float]:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{kind}: at most {peak:.0f} MiB in any process so far", file=sys.stderr)
     return min(ours), min(theirs)
+
+
+def _estimate() -> tuple[float, float]:
+    """Ours: memory, fit, price and speed on every GPU, as on each keystroke. Bare: one sum."""
+    preset = find_preset("llama3-8b-qlora")
+    model = find_shape(str(preset.settings["base_model"]))
+    gpus = [find_gpu(name) for name in GPUS]
+
+    def ours() -> None:
+        found = estimate(preset.settings, model)
+        found.fittings(gpus)
+        found.cheapest(gpus)
+        for gpu in gpus:
+            found.speed(gpu)
+
+    training = read_training(preset.settings, model).training
+    return _best(lambda: _timed(ours)), _best(lambda: _timed(lambda: memory(training)))
 
 
 def _runs() -> tuple[float, float]:

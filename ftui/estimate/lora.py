@@ -21,7 +21,7 @@ def lora_weights(settings: Mapping[str, Any], model: BaseModel) -> tuple[int, in
     if settings.get("lora_modules_to_save") or settings.get("peft_use_dora"):
         return None
     layers = dict(linear_layers(model))
-    chosen = _chosen(settings, model, layers)
+    chosen = adapted_layers(settings, model)
     if not chosen or (model.vision and isinstance(chosen, list)):
         return None
     sizes = [sum(layers[name]) for name in chosen]
@@ -39,19 +39,21 @@ def linear_layers(model: BaseModel) -> Iterator[tuple[str, tuple[int, int]]]:
         yield "self_attn.q_proj", (hidden, queries)
         yield "self_attn.k_proj", (hidden, keys)
         yield "self_attn.v_proj", (hidden, keys)
-        yield "mlp.gate_proj", (hidden, mlp)
+        if model.mlp_matrices == 3:
+            yield "mlp.gate_proj", (hidden, mlp)
         yield "mlp.up_proj", (hidden, mlp)
     yield "self_attn.o_proj", (queries, hidden)
     yield "mlp.down_proj", (mlp, hidden)
 
 
-def _chosen(
-    settings: Mapping[str, Any], model: BaseModel, layers: Mapping[str, Any]
+def adapted_layers(
+    settings: Mapping[str, Any], model: BaseModel
 ) -> list[str] | tuple[str, ...] | None:
-    """The names of the layers that are targeted, as PEFT finds them.
+    """The names of the linear layers that have an adapter, as PEFT finds them.
 
     A tuple where a pattern names them, so that an image encoder stays out.
     """
+    layers = dict(linear_layers(model))
     targets = settings.get("lora_target_modules")
     if isinstance(targets, str):
         try:

@@ -1,6 +1,7 @@
 """Common GPUs by name, for a machine that is not this one: `ftui check --gpu h100:8`.
 
-Memory as sold, in GiB; compute capability as on https://developer.nvidia.com/cuda/gpus
+Memory in GiB, as the driver tells it of the usual cards (less than sold, where ECC or the maker
+takes a part; others as sold); compute capability as on https://developer.nvidia.com/cuda/gpus
 (2026-11-25).
 """
 
@@ -25,7 +26,7 @@ GTX 1080 Ti   11  sm_61
 V100          16  sm_70
 V100 32GB     32  sm_70
 Titan V       12  sm_70
-T4            16  sm_75
+T4            15  sm_75
 Titan RTX     24  sm_75
 Quadro RTX 6000  24  sm_75
 Quadro RTX 8000  48  sm_75
@@ -37,10 +38,10 @@ A100          40  sm_80
 A100 80GB     80  sm_80
 A30           24  sm_80
 A2            16  sm_86
-A10           24  sm_86
-A10G          24  sm_86
+A10           22.5  sm_86
+A10G          22.5  sm_86
 A16           16  sm_86
-A40           48  sm_86
+A40           45  sm_86
 RTX A2000     12  sm_86
 RTX A4000     16  sm_86
 RTX A4500     20  sm_86
@@ -55,9 +56,9 @@ RTX 3080      10  sm_86
 RTX 3080 Ti   12  sm_86
 RTX 3090      24  sm_86
 RTX 3090 Ti   24  sm_86
-L4            24  sm_89
-L40           48  sm_89
-L40S          48  sm_89
+L4            22.5  sm_89
+L40           45  sm_89
+L40S          45  sm_89
 RTX 6000 Ada  48  sm_89
 RTX 5000 Ada  32  sm_89
 RTX 4000 Ada  20  sm_89
@@ -69,12 +70,12 @@ RTX 4070 Ti Super  16  sm_89
 RTX 4080      16  sm_89
 RTX 4080 Super  16  sm_89
 RTX 4090      24  sm_89
-H100          80  sm_90
+H100          79.6  sm_90
 H100 NVL      94  sm_90
-H200         141  sm_90
+H200         140.4  sm_90
 H20           96  sm_90
-GH200         96  sm_90
-B200         180  sm_100
+GH200         95.6  sm_90
+B200         179  sm_100
 GB200        186  sm_100
 B300         288  sm_103
 GB300        288  sm_103

@@ -84,6 +84,10 @@ class BaseModel:
     lora_kernels: bool = True
     """Whether axolotl's fused LoRA code knows its attention. axolotl turns that on by itself on a
     GPU and stops with "Original QKV code not found" where it does not."""
+    mlp_matrices: int = 3
+    """Matrices of an MLP: three where one of them is a gate, as in Llama, two as in GPT."""
+    norm: str = "rms"
+    """`rms`, which transformers works out in 32 bits, or `layer`, torch's own."""
     mistral_common: bool = False
     """Whether its tokenizer is Mistral's own (tekken.json), which has the chat template in it:
     axolotl then takes no `chat_template` and no `special_tokens`."""

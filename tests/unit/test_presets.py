@@ -10,6 +10,9 @@ import pytest
 
 from ftui import paths
 from ftui.errors import ExitCode, PresetError
+from ftui.estimate.estimate import estimate
+from ftui.estimate.fit import Fit
+from ftui.plan.hardware import Gpu
 from ftui.plan.models import BaseModel, known_models
 from ftui.plan.plan import Preset
 from ftui.plan.presets import catalogue, find, load
@@ -232,3 +235,14 @@ def test_the_deepspeed_files_are_what_their_names_say(stage: int) -> None:
     settings = json.loads(path.read_text())
     assert settings["zero_optimization"]["stage"] == stage
     assert settings["train_micro_batch_size_per_gpu"] == "auto"  # axolotl's config decides
+
+
+def test_what_a_preset_says_of_its_memory_is_what_ftui_fit_says(built_in: Preset) -> None:
+    told = re.search(r"estimated: about (\d+) GiB", built_in.path.read_text(encoding="utf-8"))
+    model = next(m for m in known_models() if m.id == built_in.settings["base_model"])
+    if told is None or model.linear_attention:
+        return
+    found = estimate(built_in.settings, model, built_in.needs.gpus)
+    assert int(told[1]) == round(found.memory.expected)
+    asked_for = Gpu("any", built_in.needs.gpu_memory_gib, "")
+    assert found.fittings([asked_for])[0].fit is not Fit.NO

@@ -1,0 +1,94 @@
+"""The one estimate that every screen and command shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ftui.data.tokens import Tokens
+from ftui.estimate.duration import Duration, duration, work
+from ftui.estimate.evidence import Measurement, nearest
+from ftui.estimate.fit import Fit, Fitting, fits
+from ftui.estimate.memory import Memory, memory
+from ftui.estimate.prices import DOLLARS_AN_HOUR
+from ftui.estimate.reading import read_training
+from ftui.estimate.serving import serving
+from ftui.estimate.speed import Speed, cpu_speed, speed
+from ftui.estimate.strategy import Strategy, strategy
+from ftui.estimate.training import Training
+from ftui.estimate.ways import Way, together, ways
+from ftui.plan.hardware import Gpu, Hardware
+from ftui.plan.models import BaseModel
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a config needs, and all that can be told from it without running it."""
+
+    settings: Mapping[str, Any]
+    model: BaseModel
+    longest: int | None
+    training: Training
+    memory: Memory
+    assumptions: tuple[str, ...]
+
+    def fittings(self, gpus: Sequence[Gpu]) -> tuple[Fitting, ...]:
+        """Each of the GPUs, and whether it fits."""
+        return tuple(Fitting(gpu, fits(self.memory, gpu)) for gpu in gpus)
+
+    def cheapest(self, gpus: Sequence[Gpu]) -> Gpu | None:
+        """The cheapest of the GPUs that fits; None when none of those with a price does."""
+        fitting = [one.gpu for one in self.fittings(gpus) if one.fit is not Fit.NO]
+        priced = [gpu for gpu in fitting if gpu.name in DOLLARS_AN_HOUR]
+        return min(priced, key=lambda gpu: DOLLARS_AN_HOUR[gpu.name], default=None)
+
+    def ways(self) -> tuple[Way, ...]:
+        """Every single change that makes it need less."""
+        return ways(self.settings, self.model, self.training.gpus, self.longest)
+
+    def ways_into(self, gpu: Gpu) -> tuple[Way, ...]:
+        """The changes with which it fits that GPU, together; none: it fits, or nothing helps."""
+        if fits(self.memory, gpu) is not Fit.NO:
+            return ()
+        return together(
+            self.settings,
+            self.model,
+            lambda needed: fits(needed, gpu) is not Fit.NO,
+            self.training.gpus,
+            self.longest,
+        )
+
+    def strategy(self, gpu: Gpu | None = None) -> Strategy:
+        """How its GPUs share the work, and why so."""
+        return strategy(self.training, self.memory, gpu)
+
+    def serving(self) -> Memory:
+        """What vLLM needs to serve the result."""
+        return serving(self.model, self.training.adapter)
+
+    def nearest(self) -> Measurement | None:
+        """The published measurement that is most like it."""
+        return nearest(self.training)
+
+    def speed(self, gpu: Gpu) -> Speed | None:
+        """On GPUs of that kind."""
+        return speed(self.training, gpu)
+
+    def duration(self, speed: Speed, tokens: Tokens | None = None) -> Duration | None:
+        """How long it takes at that speed; None where nobody knows how much there is to do."""
+        todo = work(self.settings, self.training, tokens)
+        return duration(todo, speed) if todo else None
+
+    def cpu_speed(self, hardware: Hardware) -> Speed:
+        """On a machine without a GPU."""
+        return cpu_speed(self.training, hardware)
+
+
+def estimate(
+    settings: Mapping[str, Any], model: BaseModel, gpus: int = 1, longest: int | None = None
+) -> Estimate:
+    """The estimate of an axolotl config; see `read_training`. Raises CannotSay."""
+    reading = read_training(settings, model, gpus, longest)
+    needed = memory(reading.training)
+    return Estimate(settings, model, longest, reading.training, needed, reading.assumptions)

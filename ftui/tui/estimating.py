@@ -1,0 +1,64 @@
+"""The estimate of the training that a screen is about: a note on it, and the screen of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ftui.errors import FtuiError
+from ftui.tui.app import FtuiApp
+from ftui.tui.widgets.memory_note import MemoryNote
+
+if TYPE_CHECKING:
+    from ftui.data.tokens import Tokens
+    from ftui.plan.hardware import Hardware
+    from ftui.plan.plan import Plan
+    from ftui.tui.screens.memory import Subject
+
+
+class Estimating:
+    """Keeps its notes true to what is on the screen; quick enough for every keystroke."""
+
+    def __init__(self, app: FtuiApp, *notes: MemoryNote) -> None:
+        self._app, self._notes = app, notes
+        self._subject: Subject | None = None
+
+    def follow(self, subject: Subject) -> None:
+        """Another training is on the screen: say what it needs, without asking anybody."""
+        if subject == self._subject:
+            return
+        self._subject = subject
+        try:
+            found = self._app.services.estimate(
+                subject.settings, subject.folder, subject.gpus, subject.longest, hub=False
+            )
+        except FtuiError as error:
+            for note in self._notes:
+                note.fail(error)
+            return
+        for note in self._notes:
+            note.show(found, subject)
+
+    def follow_plan(self, plan: Plan, hardware: Hardware) -> None:
+        """The same of answers."""
+        from ftui.tui.screens.memory import Subject
+
+        self.follow(Subject(plan.settings, plan.preset.path.parent, plan.gpus, hardware))
+
+    def follow_text(self, text: str, plan: Plan, hardware: Hardware, tokens: Tokens | None) -> None:
+        """The same of a config; one that is no YAML now leaves the note as it is."""
+        from ftui.plan.yaml_source import YamlProblem, mapping
+        from ftui.tui.screens.memory import Subject
+
+        try:
+            settings = mapping(text).data
+        except YamlProblem:
+            return
+        self.follow(Subject(settings, plan.preset.path.parent, plan.gpus, hardware, tokens))
+
+    def open(self, on_change: Callable[[Mapping[str, Any]], None]) -> None:
+        """Show it on a screen of its own; `on_change` hears the keys that are changed there."""
+        from ftui.tui.screens.memory import MemoryScreen
+
+        if self._subject is not None:
+            self._app.push_screen(MemoryScreen(self._subject, on_change))

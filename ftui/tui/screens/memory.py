@@ -1,0 +1,185 @@
+"""Will it fit: what a training needs of a GPU's memory, which GPUs have it, and what needs less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from ftui.errors import FtuiError
+from ftui.tui.app import FtuiApp
+from ftui.tui.background import in_background
+from ftui.tui.widgets.lines import Notice, TopLine
+from ftui.tui.widgets.memory_tables import gpu_table, term_table
+from ftui.tui.widgets.options import Options
+
+if TYPE_CHECKING:
+    from ftui.data.tokens import Tokens
+    from ftui.estimate.estimate import Estimate
+    from ftui.estimate.ways import Way
+    from ftui.plan.hardware import Hardware
+
+Settings = Mapping[str, Any]
+OnChange = Callable[[Mapping[str, Any]], None]
+"""Hears the keys that a person chose to change; None takes a key out."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A training, and where it is to run."""
+
+    settings: Settings
+    folder: Path
+    """Where a relative base model is looked for."""
+    gpus: int
+    hardware: Hardware
+    tokens: Tokens | None = None
+    """What was counted of its data."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the machine's own processor trains it."""
+        return not self.gpus
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens of its longest row, where that is known."""
+        return self.tokens.lengths.longest if self.tokens else None
+
+
+class MemoryScreen(Screen[None]):
+    """The terms, the GPUs, and below them the changes; enter makes the highlighted one."""
+
+    CSS_PATH = "../styles/memory.tcss"
+    HELP = (
+        "What the training needs on each GPU at its fullest moment, term by term. ✓ fits: even the "
+        "upper end of the estimate does. ▲ tight: what is expected fits. Below are changes that "
+        "need less, the least harmful first; enter makes the highlighted one."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "back")]
+    app: FtuiApp
+
+    def __init__(self, subject: Subject, on_change: OnChange) -> None:
+        super().__init__()
+        self._subject, self._on_change = subject, on_change
+        self._found: Estimate | None = None
+        self._ways: tuple[Way, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Empty until the estimate is there."""
+        yield TopLine("ftui · will it fit?")
+        with VerticalScroll(id="body", can_focus=False):
+            with Horizontal(id="tables"):
+                with Vertical(id="needs"):
+                    yield Static("Working it out", id="told", markup=False)
+                    yield Static("", id="terms", markup=False)
+                yield Static("", id="gpus", markup=False)
+            yield Static("", id="ways-title", markup=False)
+            yield Options(id="ways")
+            yield Static("", id="about", classes="quiet", markup=False)
+        yield Notice(id="problem")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Paint first: the model hub may be asked."""
+        self.call_after_refresh(self._estimate)
+
+    @work(exclusive=True)
+    async def _estimate(self) -> None:
+        subject = self._subject
+        try:
+            found = await in_background(
+                lambda: self.app.services.estimate(
+                    subject.settings, subject.folder, subject.gpus, subject.longest, hub=True
+                )
+            )
+        except FtuiError as error:
+            self.query_one("#told", Static).update("Nobody can say what it needs.")
+            self.query_one(Notice).show(error)
+            return
+        self._show(found)
+
+    def _show(self, found: Estimate) -> None:
+        from ftui.estimate.words import memory_words
+
+        self.query_one(TopLine).right = found.model.title
+        told = memory_words(found.memory, found.training.gpus)
+        self.query_one("#told", Static).update(f"About {told}\nfullest {found.memory.moment}")
+        self.query_one("#about", Static).update(_about(found))
+        self._found = found
+        self._show_tables()
+        self._show_ways(found)
+
+    def on_resize(self) -> None:
+        """Bars and prices where there is room for them; called after the classes are set."""
+        self.call_after_refresh(self._show_tables)
+
+    def _show_tables(self) -> None:
+        if self._found is None:
+            return
+        roomy, hardware = not self.has_class("-narrow"), self._subject.hardware
+        self.query_one("#terms", Static).update(term_table(self._found, bars=roomy))
+        self.query_one("#gpus", Static).update(gpu_table(self._found, hardware, prices=roomy))
+
+    def _show_ways(self, found: Estimate) -> None:
+        from ftui.plan.step import Option
+
+        self._ways = found.ways()
+        title = "What would need less" if self._ways else "Nothing that ftui knows needs less."
+        self.query_one("#ways-title", Static).update(title)
+        listed = self.query_one("#ways", Options)
+        listed.display = bool(self._ways)
+        listed.fill(
+            [
+                Option(
+                    way.id,
+                    f"{way.memory.expected:6.1f} GiB  {way.words}",
+                    f"{way.costs} · {way.yaml}",
+                )
+                for way in self._ways
+            ],
+            "",
+        )
+        listed.focus()
+
+    @on(Options.OptionSelected, "#ways")
+    def _change(self, event: Options.OptionSelected) -> None:
+        """Make the change, and work it out anew."""
+        from ftui.estimate.ways import changed
+
+        way = next((one for one in self._ways if one.id == event.option_id), None)
+        if way is None:
+            return
+        settings = changed(self._subject.settings, way.keys)
+        self._subject = replace(self._subject, settings=settings)
+        self._on_change(way.keys)
+        self.query_one(Notice).say(f"changed: {way.yaml}", "esc goes back with it")
+        self._estimate()
+
+    async def action_back(self) -> None:
+        """Back to the question or the review."""
+        await self.app.action_back()
+
+
+def _about(found: Estimate) -> str:
+    from ftui.estimate.prices import AS_OF
+    from ftui.estimate.words import serving_words
+
+    nearest = found.nearest()
+    told = [f"Prices: {AS_OF}."]
+    if found.training.gpus > 1:
+        shared = found.strategy()
+        told.append(f"{shared.name}: {shared.why}.")
+    told.append(f"Served by vLLM afterwards: {serving_words(found.serving())}.")
+    if nearest is not None:
+        told.append(f"The nearest measurement: {nearest.words}")
+    told += [f"Assumed: {assumption}." for assumption in found.assumptions]
+    return "\n".join(told)

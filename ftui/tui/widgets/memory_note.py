@@ -1,0 +1,102 @@
+"""The memory that a training needs, in a few lines: beside a question, and on the review."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Static
+
+from ftui.text import printable
+
+if TYPE_CHECKING:
+    from ftui.data.tokens import Tokens
+    from ftui.errors import FtuiError
+    from ftui.estimate.estimate import Estimate
+    from ftui.tui.screens.memory import Subject
+
+_LABEL = 8
+
+
+class MemoryNote(Static):
+    """Takes no room while there is nothing to say."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__("", id=id, markup=False)
+        self.display = False
+
+    def show(self, found: Estimate, subject: Subject) -> None:
+        """What it needs, where it fits, and how long it takes where that is known."""
+        self._tell(lines(found, subject))
+
+    def fail(self, error: FtuiError) -> None:
+        """Why nobody can say."""
+        self._tell([("Memory", error.what)])
+
+    def _tell(self, rows: list[tuple[str, str]]) -> None:
+        self.display = True
+        if self.screen.has_class("-narrow"):  # there are few lines
+            rows = [(rows[0][0], " · ".join(words for _, words in rows[:2]))]
+        parts = [
+            Content.assemble((f"{label:<{_LABEL}}", "$secondary"), printable(words))
+            for label, words in rows
+        ]
+        self.update(Content("\n").join(parts))
+
+
+def lines(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
+    """Labels and words: `Memory`, `Fits`, `Time`."""
+    from ftui.estimate.words import memory_words
+
+    told = [("Memory", memory_words(found.memory, found.training.gpus))]
+    return [*told, _fits(found, subject), *_time(found, subject), *_shared(found, subject)]
+
+
+def _shared(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
+    """How several GPUs share the work, and why so."""
+    if found.training.gpus < 2:
+        return []
+    gpus = subject.hardware.gpus
+    shared = found.strategy(gpus[0] if gpus else None)
+    return [("Shared", f"{shared.name}: {shared.why}")]
+
+
+def _fits(found: Estimate, subject: Subject) -> tuple[str, str]:
+    """This machine, where it is to train there; else cards by their size."""
+    from ftui.estimate.words import ladder_words
+
+    hardware = subject.hardware
+    if subject.on_cpu:
+        enough = found.memory.high <= hardware.memory_gib
+        return "Fits", f"{hardware.memory_gib:.0f} GiB of this machine {'✓' if enough else '✗'}"
+    if hardware.gpus:
+        one = found.fittings(hardware.gpus[:1])[0]
+        return "Fits", f"{one.gpu.name} {one.fit.glyph} {one.fit.word}"
+    return "Fits", ladder_words(found.memory)
+
+
+def _time(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
+    """How long it takes: on this machine, or on the cheapest GPU for hire, with its price."""
+    from ftui.estimate.words import hours_words
+
+    hardware, tokens = subject.hardware, subject.tokens
+    if not subject.on_cpu and not hardware.gpus:
+        return _hired(found, tokens)
+    speed = found.cpu_speed(hardware) if subject.on_cpu else found.speed(hardware.gpus[0])
+    taken = found.duration(speed, tokens) if speed else None
+    return [("Time", hours_words(taken.low, taken.high))] if taken else []
+
+
+def _hired(found: Estimate, tokens: Tokens | None) -> list[tuple[str, str]]:
+    from ftui.estimate.prices import DOLLARS_AN_HOUR
+    from ftui.estimate.words import dollars_words, hours_words
+    from ftui.plan.gpus import find
+
+    gpu = found.cheapest([find(name) for name in DOLLARS_AN_HOUR])
+    speed = found.speed(gpu) if gpu else None
+    taken = found.duration(speed, tokens) if speed else None
+    if gpu is None or taken is None:
+        return []
+    dollars = dollars_words(*taken.dollars(found.training.gpus * DOLLARS_AN_HOUR[gpu.name]))
+    count = f"{found.training.gpus} × " if found.training.gpus > 1 else ""
+    return [("Time", f"{hours_words(taken.low, taken.high)} on {count}{gpu.name}, {dollars}")]

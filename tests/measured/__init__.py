@@ -1,0 +1,1 @@
+"""Published measurements of memory, and how ftui's estimate compares with them."""
