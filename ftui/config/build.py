@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui import demo, paths
+from ftui.plan.held_out import EVALUATION
 from ftui.plan.plan import Plan
 
 EVENTS_PLUGIN = "ftui_events.FtuiEvents"
@@ -34,7 +35,6 @@ _CPU_SETTINGS: dict[str, Any] = {
 }
 _GPU_ONLY = ("fp16", "bfloat16", "float16", "fp8", "tf32", "flash_attention", "xformers_attention")
 _CPU_ATTENTION = ("sdpa", "eager")
-_EVALUATION = ("test_datasets", "eval_steps", "evals_per_epoch", "eval_strategy")
 _CPU_OPTIMIZER = "adamw_torch"
 _GPU_OPTIMIZER_MARKS = ("8bit", "4bit", "paged", "fused", "fp8", "bnb")
 
@@ -96,7 +96,7 @@ def _fit_to_cpu(config: dict[str, Any]) -> None:
         # bitsandbytes 0.50 repacks 4-bit weights in the first evaluation on a CPU with AVX512-BF16
         # and never back: every gradient after it is wrong (142 of 400 right instead of 395).
         config["val_set_size"] = 0
-        for key in _EVALUATION:
+        for key in ("test_datasets", *EVALUATION):
             config.pop(key, None)
     if isinstance(config.get("gradient_checkpointing"), str):  # `offload` moves to the CPU
         config["gradient_checkpointing"] = True

@@ -43,7 +43,7 @@ def _of_rows(tokens: Tokens) -> Iterator[Concern]:
         count = tokens.rows.fates.get("failed", len(tokens.errors))
         yield Concern(
             f"axolotl stops at {count:,} of the rows: row {error.row + 1}: {error.message}",
-            "mend or remove such rows: ftui data FILE --preset NAME tells the first of them",
+            "mend or remove such rows",
             blocks=True,
         )
     if not tokens.rows.train:

@@ -16,6 +16,7 @@ from ftui.data.dates import Dates
 from ftui.data.files import layout_of
 from ftui.data.formats import Format, Lacking
 from ftui.data.judge import Oddity, Reason, judge_of, odd_rows
+from ftui.data.labels import Labels
 from ftui.data.late import LateColumns
 from ftui.data.layout import Layout
 from ftui.data.report import HINTS, Report
@@ -92,6 +93,8 @@ class _Look:
         report.rows += len(group.rows) + len(group.faults)
         for fault in group.faults:
             report.complain(Reason.BROKEN, file, fault)
+        for note in group.notes:
+            report.complain(Reason.TWICE, file, Fault(*note))
         as_written = group.rows
         if self._layout is Layout.CSV:
             group = Cells.read(group)
@@ -174,6 +177,8 @@ def _layout(file: str) -> Layout | None:
 def _watches(layout: Layout | None, format: Format) -> list[Watch]:
     """What is to be known of all rows together, in a file of this layout."""
     found: list[Watch] = [SystemPrompts(format)] if format.is_chat else []
+    if format.training == "kto":
+        found.append(Labels())
     if layout in (Layout.JSONL, Layout.JSON):
         found.append(Dates(format, in_blocks=layout is Layout.JSONL))
     if layout is Layout.JSONL:

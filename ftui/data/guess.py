@@ -23,6 +23,8 @@ _ROLES: Mapping[str, tuple[str, ...]] = {
     "system": ("developer",),
 }
 """Other names of the roles, in small letters."""
+_READS = {"ipo": "dpo", "simpo": "dpo"}
+"""The kinds of training that read the types of another."""
 _QUESTIONS = (
     *("prompt", "question", "instruction", "query", "input", "problem", "source", "request"),
     *("user", "human", "text", "sentence", "src"),
@@ -71,13 +73,22 @@ def guess(
 
 def pick(name: str, *, family: str = "chatml") -> Format | None:
     """The type of that name, with the columns that it has by itself."""
+    return next(iter(named(name, family=family)), None)
+
+
+def named(name: str, training: str = "", *, family: str = "chatml") -> tuple[Format, ...]:
+    """The types of that name for a kind of training (the config's `rl`), or for any.
+
+    axolotl gives one name to several, such as chatml.prompt_pairs to one of dpo and one of kto.
+    """
+    wanted = _READS.get(training, training)
     every = (*SFT, *preferences(family), *preferences("llama3"), *preferences("chatml"))
-    return next((each for each in every if each.name == name), None)
+    return tuple(each for each in every if each.name == name and wanted in ("", each.training))
 
 
 def formats_for(training: str, family: str = "chatml") -> Iterator[Format]:
     """The types for a kind of training (the config's `rl`, `sft`, or nothing for all of them)."""
-    wanted = {"ipo": "dpo", "simpo": "dpo"}.get(training, training)
+    wanted = _READS.get(training, training)
     pairs = preferences("llama3" if family == "llama3" else "chatml")
     for each in (*pairs, *SFT):
         if not wanted or each.training == wanted:

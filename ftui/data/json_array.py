@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from io import BufferedReader
 from typing import Any
 
-from ftui.data.json_text import OF_AN_ARRAY, ends_early, why_not
+from ftui.data.json_text import OF_AN_ARRAY, ends_early, may_be_twice, twice, why_not
 from ftui.data.row import (
     LARGEST_ROW,
     NO_OBJECT,
     Broken,
     Fault,
     Group,
+    Note,
     Row,
     Unfit,
     gathered,
@@ -40,7 +41,7 @@ def groups(source: Source) -> Iterator[Group]:
     return gathered(_sized(_Text(source.reader), source.head.startswith(b"[")))
 
 
-def _sized(text: _Text, is_seen: bool) -> Iterator[tuple[int, Row | Fault]]:
+def _sized(text: _Text, is_seen: bool) -> Iterator[tuple[int, Row | Fault | Note]]:
     """Each with its size, about."""
     try:
         if not is_seen:
@@ -53,7 +54,7 @@ def _sized(text: _Text, is_seen: bool) -> Iterator[tuple[int, Row | Fault]]:
         yield 0, error.fault(text.line)
 
 
-def _items(text: _Text) -> Iterator[Row | Fault]:
+def _items(text: _Text) -> Iterator[Row | Fault | Note]:
     text.skip(_BOM)
     text.take()
     after = ","
@@ -62,7 +63,12 @@ def _items(text: _Text) -> Iterator[Row | Fault]:
     while after == ",":
         text.peek()
         line = text.line
-        yield _item(line, text.value())
+        values, written = text.value()
+        item = _item(line, values)
+        if isinstance(item, Row) and (key := _key_twice(values, written)) is not None:
+            message = f"the key {show(key)} is there twice in one object: the last value is read"
+            yield Note(line, show(key), message, "Keep one of the two.")
+        yield item
         after = text.take()
     if after != "]":
         raise _no_end(after)
@@ -83,6 +89,12 @@ def _item(line: int, values: Any) -> Row | Fault:
     except Unfit as error:
         message = f"this row cannot be read: {error}"
         return Fault(line, "", message, "Correct or remove this row.")
+
+
+def _key_twice(values: dict[str, Any], written: str) -> str | None:
+    """The first key that is there twice in an item; None where none is."""
+    text = written.encode("utf-8", "surrogatepass")
+    return twice(text) if may_be_twice([text], [values]) else None
 
 
 def _no_end(after: str) -> Broken:
@@ -129,8 +141,8 @@ class _Text:
         self._at += len(char)
         return char
 
-    def value(self) -> Any:
-        """The JSON value here. Raises Broken."""
+    def value(self) -> tuple[Any, str]:
+        """The JSON value here, and how it is written. Raises Broken."""
         while True:
             try:
                 value, end = OF_AN_ARRAY.raw_decode(self._text, self._at)
@@ -145,8 +157,9 @@ class _Text:
             else:
                 # A number at the end of what was read may have more digits.
                 if end < len(self._text) or isinstance(value, dict | list) or not self._more():
+                    written = self._text[self._at : end]
                     self._pass(end)
-                    return value
+                    return value, written
 
     def _not_json(self, error: json.JSONDecodeError) -> Broken:
         if self._text.startswith("]", self._at):

@@ -30,6 +30,9 @@ class Reason(Enum):
     NO_VALUE = "the word None in place of a value"
     REWRITTEN = "no text, and written as text"
     NO_WORDS = "a call of tools without a text"
+    SAME = "chosen and rejected are the same"
+    ONE_LABEL = "labelled alike"
+    TWICE = "a key twice"
 
 
 class Oddity(NamedTuple):
@@ -46,6 +49,7 @@ Judge = Callable[[Mapping[str, Any]], list[Oddity]]
 Odd = Callable[[Rows], Sequence[int]]
 """The numbers of the rows that are not plainly fine."""
 
+_PAIR = ("chosen", "rejected")
 _ASSISTANT = frozenset(("assistant", "gpt"))
 _KNOWN_ROLES = frozenset(("user", "human", "system", "tool", *_ASSISTANT))
 """What axolotl's chat_template takes without a word (ChatTemplatePrompter.__init__)."""
@@ -89,13 +93,23 @@ def _others_learnt(format: Format, values: Mapping[str, Any], part: Part) -> Ite
 
 
 def _judge_columns(format: Format) -> Judge:
-    learnt = [part for part in format.parts if part.learnt]
+    learnt, is_same = [part for part in format.parts if part.learnt], _same_of(format)
 
     def judge(values: Mapping[str, Any]) -> list[Oddity]:
         said = [part for part in learnt if _is_said(part, values.get(part.column))]
-        return [Oddity(Reason.EMPTY, learnt[0].column, "is empty")] if learnt and not said else []
+        if learnt and not said:
+            return [Oddity(Reason.EMPTY, learnt[0].column, "is empty")]
+        return [Oddity(Reason.SAME, _PAIR[1], "is what is chosen too")] if is_same(values) else []
 
     return judge
+
+
+def _same_of(format: Format) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether the answer that is preferred in a row is the other one too."""
+    chosen, rejected = _PAIR
+    if not {chosen, rejected} <= {part.column for part in format.parts}:
+        return lambda values: False
+    return lambda values: values.get(chosen) == values.get(rejected) is not None
 
 
 def _is_said(part: Part, value: Any) -> bool:
@@ -172,6 +186,9 @@ def _odd_turns(format: Format) -> Odd:
 
 def _odd_columns(format: Format) -> Odd:
     looks = [_odd_column(part.column, part.holds, part.learnt) for part in format.parts]
+    if {*_PAIR} <= {part.column for part in format.parts}:
+        is_same = _same_of(format)
+        looks.append(lambda rows: [i for i, row in enumerate(rows) if is_same(row)])
 
     def look(rows: Rows) -> list[int]:
         return sorted({index for each in looks for index in each(rows)})

@@ -38,6 +38,7 @@ HINTS: Mapping[Reason, str] = {
     Reason.NO_WORDS: "axolotl stops at it, unless the chat template knows tools (chatml does not): "
     'give it `"content": ""`',
     Reason.LAST_TURN: "what comes after the last answer is not learnt: cut it off",
+    Reason.SAME: "nothing is preferred in such a row: mend it, or remove it",
     Reason.ROLE: "axolotl hands it to the chat template as it is: name it in `roles`",
 }
 

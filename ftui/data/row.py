@@ -42,6 +42,15 @@ class Fault(NamedTuple):
     hint: str
 
 
+class Note(NamedTuple):
+    """What is to be told of a row that is read all the same. Its line is the row's."""
+
+    line: int
+    field: str
+    message: str
+    hint: str
+
+
 class Group(NamedTuple):
     """Some rows in a row, their lines, and a mark each; and the faults that stand among them.
 
@@ -55,28 +64,31 @@ class Group(NamedTuple):
     faults: list[Fault]
     size: int = 0
     """Bytes of text that it was read from, about."""
+    notes: Sequence[Note] = ()
 
 
 GROUP = 1 << 15
 """Bytes of text. What does not fit the processor's cache is slower to look at again."""
 
 
-def gathered(items: Iterable[tuple[int, Row | Fault]]) -> Iterator[Group]:
-    """Groups of rows and faults that come one by one, each with its size in bytes."""
+def gathered(items: Iterable[tuple[int, Row | Fault | Note]]) -> Iterator[Group]:
+    """Groups of rows, faults and notes that come one by one, each with its size in bytes."""
     size, group = 0, _empty()
     for length, item in items:
         if isinstance(item, Row):
             group.lines.append(item.line)
             group.rows.append(item.values)
             group.marks.append(item.mark)
+        elif isinstance(item, Note):
+            group.notes.append(item)
         else:
             group.faults.append(item)
         size += length
         if size >= GROUP:
-            yield Group(*group, size)
+            yield group.closed(size)
             size, group = 0, _empty()
     if group.lines or group.faults:
-        yield Group(*group, size)
+        yield group.closed(size)
 
 
 class _Growing(NamedTuple):
@@ -84,10 +96,15 @@ class _Growing(NamedTuple):
     rows: list[dict[str, Any]]
     marks: list[int]
     faults: list[Fault]
+    notes: list[Note]
+
+    def closed(self, size: int) -> Group:
+        """The group that it has become."""
+        return Group(self.lines, self.rows, self.marks, self.faults, size, self.notes)
 
 
 def _empty() -> _Growing:
-    return _Growing([], [], [], [])
+    return _Growing([], [], [], [], [])
 
 
 _row = partial(tuple.__new__, Row)

@@ -179,7 +179,26 @@ def _with(plan: Plan, wish: Wish, dataset: Dataset) -> Plan:
 
     if wish.model:
         plan = step("model").apply(plan, wish.model, survey())
-    return with_dataset(plan, dataset)
+    return with_dataset(_for_these(plan, wish, dataset), dataset)
+
+
+def _for_these(plan: Plan, wish: Wish, dataset: Dataset) -> Plan:
+    """The training with the `rl` that was asked for, or that the type of the rows needs."""
+    before, needed = plan.get("rl"), dataset.format.training
+    rl = wish.training or {"sft": None, "reward": before, "process_reward": before}.get(
+        needed, needed
+    )
+    if rl == before or (not wish.training and _reads(before) == needed):
+        return plan
+    name = wish.preset or wish.config or wish.model
+    has = f"has rl: {before}" if before else "has none"
+    console.say(f"▲ counted {f'with rl: {rl}' if rl else 'without rl'}; {name} {has}")
+    return plan.with_settings(rl=rl)
+
+
+def _reads(rl: str | None) -> str:
+    """The training whose types an `rl` reads: ipo and simpo read those of dpo."""
+    return {None: "sft", "ipo": "dpo", "simpo": "dpo"}.get(rl, str(rl))
 
 
 def open_wished(wish: Wish, plan: Plan | None = None) -> Dataset:

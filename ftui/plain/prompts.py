@@ -12,7 +12,9 @@ from ftui.errors import FtuiError
 from ftui.plain import console
 from ftui.plan.plan import Plan
 from ftui.plan.rows_choice import Ask, following
+from ftui.plan.step_data import to_ask
 from ftui.plan.steps import STEPS, Field, Option, Step, World
+from ftui.plan.steps import step as step_of
 
 BACK = object()
 OTHER = object()
@@ -23,7 +25,8 @@ def ask(plan: Plan) -> Plan:
     from ftui.targets.world import survey
 
     world = survey().with_preset(plan.preset)
-    plans = [plan]
+    plan, path = to_ask(plan)
+    plans = [_applied(step_of("data"), plan, path, world) if path else plan]
     while len(plans) <= len(STEPS):
         answered = _ask_step(STEPS[len(plans) - 1], plans[-1], world, first=len(plans) == 1)
         if answered is None:
@@ -55,9 +58,9 @@ def _ask_step(step: Step, plan: Plan, world: World, *, first: bool) -> Plan | No
         if value is OTHER:
             value = _asked(questionary.path(step.question))
         try:
-            return _ask_fields(step, _applied(step, plan, str(value), world))
+            return _ask_fields(step, _applied(step, plan, str(value), world), world)
         except FtuiError as error:
-            console.say(f"✗ {error}" + (f"\n  → {error.hint}" if error.hint else ""))
+            _tell(error)
 
 
 def _applied(step: Step, plan: Plan, answer: str, world: World) -> Plan:
@@ -86,29 +89,39 @@ def _ask_rows(undecided: Undecided) -> Format:
     return asked
 
 
-def _ask_fields(step: Step, plan: Plan) -> Plan:
+def _ask_fields(step: Step, plan: Plan, world: World) -> Plan:
+    """The plan with the details, of those it has a place for, as a person would have them."""
     import questionary
 
-    if not step.fields:
+    fields = [field for field in step.fields if field.read(plan)]
+    question = f"Change the details? ({_details(step, plan)})"
+    if not fields or not _asked(questionary.confirm(question, default=False)):
         return plan
-    shown = ", ".join(f"{field.label.lower()} {field.read(plan)}" for field in step.fields)
-    if not _asked(questionary.confirm(f"Change the details? ({shown})", default=False)):
-        return plan
-    for field in step.fields:
-        plan = _ask_field(field, plan)
+    for field in fields:
+        plan = _ask_field(field, plan, world)
     return plan
 
 
-def _ask_field(field: Field, plan: Plan) -> Plan:
+def _details(step: Step, plan: Plan) -> str:
+    """`rank 16, alpha 32`: what a plan has beside the answer to a step."""
+    named = ((field.label.lower(), field.read(plan)) for field in step.fields)
+    return ", ".join(f"{name} {value}" for name, value in named if value)
+
+
+def _ask_field(field: Field, plan: Plan, world: World) -> Plan:
     import questionary
 
     console.say(field.help)
     while True:
         text = _asked(questionary.text(f"{field.label}:", default=field.read(plan)))
         try:
-            return field.write(plan, text)
+            return field.taken(plan, text, world)
         except FtuiError as error:
-            console.say(f"✗ {error}")
+            _tell(error)
+
+
+def _tell(error: FtuiError) -> None:
+    console.say(f"✗ {error}" + (f"\n  → {error.hint}" if error.hint else ""))
 
 
 def _confirm(plan: Plan) -> bool:
@@ -117,6 +130,8 @@ def _confirm(plan: Plan) -> bool:
     console.say("")
     for step in STEPS:
         console.say(f"  {step.title:<10} {step.summary(plan)}")
+        if details := _details(step, plan):
+            console.say(f"  {'':<10} {details}")
     return bool(_asked(questionary.confirm("Train now?", default=True)))
 
 

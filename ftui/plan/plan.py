@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ class Plan:
     settings: Settings
     target: str = "local"
     gpus: int = 0
+    machine: Mapping[str, str] = field(default_factory=dict)
+    """What is asked of a rented machine: `{"gpu": "A100"}`. The target knows what there is."""
 
     def get(self, path: str, default: Any = None) -> Any:
         """The setting at a dotted path such as `datasets.0.path`, or `default`."""

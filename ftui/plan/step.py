@@ -71,13 +71,26 @@ class Option:
 
 @dataclass(frozen=True)
 class Field:
-    """A number of a step that most people leave alone. `write` raises UsageError."""
+    """An answer beside the main one of a step that most people leave alone.
+
+    `write` is quick, and raises FtuiError: UsageError for a text that no more letters would mend.
+    """
 
     id: str
     label: str
     help: str
     read: Callable[[Plan], str]
+    """The answer as it stands; nothing where a plan has no place for it."""
     write: Callable[[Plan, str], Plan]
+    look: Callable[[Plan, World], Plan] | None = None
+    """What has to be read before a new answer counts, such as a file. Raises FtuiError."""
+    is_path: bool = False
+    """Whether the answer may be the path of a file."""
+
+    def taken(self, plan: Plan, text: str, world: World) -> Plan:
+        """The plan with a new answer, and all of it looked at. Raises FtuiError."""
+        changed = self.write(plan, text)
+        return changed if self.look is None or changed == plan else self.look(changed, world)
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,8 @@ class Step:
     summary: Callable[[Plan], str]
     explain: Callable[[Plan, str, World], str]
     about: Callable[[Plan, World], str] = lambda plan, world: ""
+    typing: Callable[[Plan, str], Plan] = lambda plan, text: plan
+    """What a text that is being typed would make of the fields, as far as no look tells more."""
     fields: tuple[Field, ...] = ()
     accepts_text: bool = False
     has_rows: bool = False

@@ -9,16 +9,20 @@ from ftui import paths
 from ftui.data.dataset import Dataset, open_dataset
 from ftui.data.doctor import examine
 from ftui.data.entries import format_of
-from ftui.data.files import layout_of
-from ftui.data.layout import Layout
-from ftui.data.report import FATAL, Report
+from ftui.data.report import Report
 from ftui.errors import DatasetError
+from ftui.plan.held_out import HELD_OUT, is_left_out, of_the_preset, without_tests
+from ftui.plan.held_out_file import is_put_off
 from ftui.plan.plan import Plan, start
+from ftui.plan.reading import first_fault, whole_path
 from ftui.plan.step import Option, RowCount, Step, World
 
-_OF_THE_PRESET = ("datasets", "test_datasets", "val_set_size", "chat_template")
+_OF_THE_PRESET = ("datasets", "chat_template")
 _OF_PRETRAINING = ("pretraining_dataset", "streaming")
 """Settings for rows that are read as they come, in place of `datasets`."""
+_NO_EVALUATION = (
+    "On a CPU nothing is held out: evaluating 4-bit weights there breaks the training after it."
+)
 _OWN = "columns of your own"
 """The type of rows whose columns a person chose."""
 
@@ -27,7 +31,7 @@ class Useless(DatasetError):
     """A dataset that axolotl would stop at, or learn nothing from."""
 
     def __init__(self, source: str, report: Report, plan: Plan) -> None:
-        what, where, why, hint = _first_fault(source, report)
+        what, where, why, hint = first_fault(source, report)
         super().__init__(what, where=where, why=why, hint=hint)
         self.plan = plan
         """With the dataset all the same, to look at it more closely."""
@@ -93,7 +97,8 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
     settings = plan.preset.settings
     if answer == _preset_path(plan):
         keys = (*_OF_THE_PRESET, *_OF_PRETRAINING)
-        return plan.with_settings(**{key: copy.deepcopy(settings.get(key)) for key in keys})
+        changed = plan.with_settings(**{key: copy.deepcopy(settings.get(key)) for key in keys})
+        return of_the_preset(changed)
     dataset = _opened(answer, plan, world)
     changed = with_dataset(plan, dataset)
     report = examine(world.read(dataset.source), dataset.format)
@@ -105,21 +110,41 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
 
 def with_dataset(plan: Plan, dataset: Dataset) -> Plan:
     """The plan with a dataset in place of its own; rows to test on belong to those they are of."""
-    source, before = _source(dataset.source), _current(plan)
-    gone = dict.fromkeys(_OF_PRETRAINING)
-    if source not in (before, str(paths.existing(before))):
-        gone["test_datasets"] = None
-    changed = plan.with_settings(datasets=[dataset.entry | {"path": source}], **gone)
+    source = whole_path(dataset.source)
+    changed = _typing(plan, source).with_settings(datasets=[dataset.entry | {"path": source}])
     own_template = plan.get("chat_template") or plan.get("tokenizer_use_mistral_common")
     if "chat_template" in dataset.format.name and not own_template:
         changed = changed.with_settings(chat_template="tokenizer_default")
     return changed
 
 
+def _typing(plan: Plan, answer: str) -> Plan:
+    """The plan without what belongs to its own dataset alone, where another one is named."""
+    before = _current(plan)
+    if str(paths.existing(answer) or answer) not in (before, str(paths.existing(before))):
+        plan = without_tests(plan)
+    return plan.with_settings(**dict.fromkeys(_OF_PRETRAINING))
+
+
+def put_off(plan: Plan, answer: str) -> Plan:
+    """The plan with a dataset of which a person is still to say what its rows are."""
+    return plan.with_settings(datasets=[{"path": whole_path(answer), "type": None}])
+
+
+def to_ask(plan: Plan) -> tuple[Plan, str]:
+    """The path of a dataset that was put off, and the plan without it; "" where there is none."""
+    entry, preset = plan.get("datasets.0"), plan.preset.settings
+    if plan.get("datasets") == preset.get("datasets") or not isinstance(entry, dict):
+        return plan, ""
+    if not is_put_off(entry) or not isinstance(entry.get("path"), str):
+        return plan, ""
+    return plan.with_settings(datasets=copy.deepcopy(preset.get("datasets"))), entry["path"]
+
+
 def _opened(answer: str, plan: Plan, world: World) -> Dataset:
     """The dataset that was typed, and what its rows are. Raises DatasetError, Undecided."""
     return open_dataset(
-        _source(answer),
+        whole_path(answer),
         world.read,
         training=str(plan.get("rl") or "sft"),
         family="llama3" if plan.get("chat_template") == "llama3" else "chatml",
@@ -128,30 +153,12 @@ def _opened(answer: str, plan: Plan, world: World) -> Dataset:
     )
 
 
-def _source(answer: str) -> str:
-    """The whole path of what is on this machine; a hub id stays what it is."""
-    found = paths.existing(answer)
-    if found is None and layout_of(answer) is Layout.HUB:
-        return answer
-    return str(found or Path.cwd() / answer)
-
-
-def _first_fault(source: str, report: Report) -> tuple[str, str, str, str]:
-    """The first row that axolotl would stop at: what, where, why and a hint."""
-    fatal = [each for each in report.complaints if each.reason in FATAL]
-    if not fatal:
-        why = f"{report.rows:,} rows, none with an answer to learn"
-        return "there is nothing to learn", source, why, ""
-    first, count = fatal[0], sum(report.found[reason] for reason in FATAL)
-    more = f"and {count - 1:,} more like it; ftui data tells them" if count > 1 else ""
-    return first.message, f"{first.file}:{first.line}", more, first.hint
-
-
 def _explain(plan: Plan, answer: str, world: World) -> str:
     if answer == _current(plan):
-        format = format_of(plan.get("datasets.0", {}))
+        format = format_of(plan.get("datasets.0", {}), str(plan.get("rl") or ""))
         meaning = format.words if format else "rows to learn from"
-        return f"Read as {_type(plan)}: {meaning}. Part of it is kept back for the eval loss."
+        but = f" {_NO_EVALUATION}" if is_left_out(plan) else ""
+        return f"Read as {_type(plan)}: {meaning}.{but}"
     return "The preset's own dataset. Type the path of a file or a folder to use yours."
 
 
@@ -167,6 +174,8 @@ DATA = Step(
     summary=lambda plan: Path(_current(plan)).name,
     explain=_explain,
     about=_about,
+    typing=_typing,
+    fields=(HELD_OUT,),
     accepts_text=True,
     has_rows=True,
 )

@@ -19,8 +19,14 @@ ANSWER_LIMIT = 180.0
 _WHAT = {
     "config": ("axolotl refuses this config", "ftui check tells where"),
     "tokenizer": ("the tokenizer cannot be loaded", "the base model has to be on this machine"),
-    "dataset": ("the dataset cannot be loaded", "ftui data tells what is wrong with it"),
-    "template": ("axolotl cannot use the rows", "ftui data tells which types fit them"),
+    "dataset": (
+        "the dataset cannot be loaded",
+        "a row may be broken, or the file cut off, or laid out otherwise than its name says",
+    ),
+    "template": (
+        "axolotl cannot use the rows",
+        "another type may fit them; ftui data FILE --convert writes them in one",
+    ),
     "streaming": ("these rows cannot be counted", "the training itself shows how they go"),
     "rl": ("these rows cannot be counted", "the training itself shows how they go"),
 }

@@ -7,7 +7,7 @@ import dataclasses
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from ftui.errors import Interrupted
+from ftui.errors import FtuiError, Interrupted
 from ftui.tui.background import in_background
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ftui.data.dataset import Groups, Reader
     from ftui.plan.plan import Plan
     from ftui.plan.step import Step, World
+    from ftui.tui.widgets.fields import FieldRow
 
 
 async def answered(app: App[Any], step: Step, plan: Plan, answer: str, world: World) -> Plan | None:
@@ -37,6 +38,25 @@ async def answered(app: App[Any], step: Step, plan: Plan, answer: str, world: Wo
         if format is None:
             return None
         return await in_background(lambda: step.apply(plan, answer, world.reading_as(format)))
+    finally:
+        stopped.set()
+
+
+async def looked_at(row: FieldRow, plan: Plan, world: World) -> Plan:
+    """The plan with what was typed into a field, once that was looked at.
+
+    To be called from a worker; the reading ends when that is cancelled. Raises FtuiError, after
+    pointing at the field.
+    """
+    look, stopped = row.field.look, Event()
+    if look is None:
+        return plan
+    world = dataclasses.replace(world, read=_stoppable(world.read, stopped))
+    try:
+        return await in_background(lambda: look(plan, world))
+    except FtuiError:
+        row.point()
+        raise
     finally:
         stopped.set()
 

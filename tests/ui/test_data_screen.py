@@ -65,7 +65,8 @@ ROWS = [
 
 def look(config: str, on_progress: Callable[[int], None]) -> list[Look]:
     """The real look at every row, of files alone."""
-    return list(look_at(datasets(config), read_files, on_progress))
+    tests = datasets(config, "test_datasets")
+    return list(look_at(datasets(config), read_files, on_progress, tests))
 
 
 async def count(config: str, gpus: Sequence[Gpu] | None, told: Told, *, show: int) -> Tokens:
@@ -152,6 +153,30 @@ async def test_the_figures_stand_beside_or_on_a_tab(tmp_path: Path, size: tuple[
         assert max(map(len, above.splitlines())) <= size[0]
 
 
+async def test_rows_that_are_held_out_and_trained_on_are_told(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    rows, held = tmp_path / "d.jsonl", tmp_path / "held.jsonl"
+    lines = [json.dumps({"instruction": f"add {n}", "output": str(n)}) for n in range(30)]
+    rows.write_text("\n".join(lines))
+    held.write_text("\n".join([*lines[:2], lines[3].replace('"3"', '"4"')]))
+    entry = {"path": str(rows), "ds_type": "json", "type": "alpaca"}
+    tests = [{**entry, "path": str(held), "split": "train"}]
+    plan = begin(preset("small-lora"), MACHINE)
+    plan = plan.with_settings(datasets=[entry], test_datasets=tests)
+    app = StageApp(Wizard(plan), Stage(tmp_path).services(count=count, look=look))
+    async with app.run_test(size=size) as pilot:
+        await shows(pilot, step("preset").question, "small-lora")
+        await app.push_screen(DataScreen(plan))
+        if size[0] == 80:
+            await pilot.press("tab")
+        text = await shows(pilot, "Rows of d.jsonl", "30 read")
+        told = " ".join(text.replace("│", " ").split())
+        assert "▲ 3 rows that are held out ask what a row here asks" in told
+        await pilot.press("end")
+        await shows(pilot, "Rows of held.jsonl", "3 read")
+
+
 async def test_the_lengths_are_drawn_as_bars(tmp_path: Path) -> None:
     async with data(tmp_path) as pilot:
         text = await shows(pilot, "Rows by their length in tokens")
@@ -228,9 +253,9 @@ async def test_v_shows_the_highlighted_dataset_of_the_wizard(
     async with app.run_test(size=size) as pilot:
         await shows(pilot, step("preset").question, "small-lora")
         await pilot.press("v")
-        assert "view data" not in screen_text(app)
+        assert "v data" not in screen_text(app)
         await go_to(pilot, "data")
-        await shows(pilot, "v view data", "? help")
+        await shows(pilot, "v data", "? help")
         await pilot.press("v")
         await shows(pilot, "what the model will see", "row 1 of questions")
         assert "path: acme/questions" in asked[0]
@@ -247,11 +272,11 @@ async def test_a_refused_dataset_is_told_and_v_shows_all_of_it(tmp_path: Path) -
         await shows(pilot, step("preset").question, "small-lora")
         await go_to(pilot, "data")
         await pilot.press("end", "down", *str(rows), "enter")
-        await shows(pilot, "✗", "d.jsonl:31", "tab, then v, shows all that was found")
+        await shows(pilot, "✗", "d.jsonl:31", "↑, then v, shows all that was found")
         assert plan_of(pilot).get("datasets.0.path") == "acme/questions"
         await pilot.press("v")  # still a letter: who types another path must not find keys instead
         await shows(pilot, "d.jsonlv")
-        await pilot.press("backspace", "tab", "v")
+        await pilot.press("backspace", "up", "v")
         await shows(pilot, "Rows of d.jsonl", "33 read")
 
 
@@ -280,7 +305,7 @@ async def test_what_the_review_counted_is_not_counted_again(tmp_path: Path) -> N
         return TOKENS
 
     async with review(Stage(tmp_path), count=noted, look=lambda *_: []) as pilot:
-        await shows(pilot, "1,130 trained on, 60 held out", "v view data")
+        await shows(pilot, "1,130 trained on, 60 held out", "v data")
         await pilot.press("v")
         await shows(pilot, "what the model will see", "1 of 4")
         await pilot.press("escape")

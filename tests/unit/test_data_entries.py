@@ -11,7 +11,8 @@ import pytest
 from ftui.data.dataset import Groups, Undecided, open_dataset, read_files
 from ftui.data.entries import format_of, look_at
 from ftui.data.formats import Format, chat, columns_of_your_own
-from ftui.data.guess import pick
+from ftui.data.guess import formats_for, pick
+from ftui.data.report import asked_in_both
 from ftui.errors import DatasetError, Interrupted
 from ftui.plan.rows_choice import Ask, following, shown_of
 
@@ -181,3 +182,52 @@ def test_rows_for_another_training_say_which(
 def test_an_entry_of_an_odd_shape_says_nothing_of_roles(entry: Any) -> None:
     found = format_of(entry)
     assert found is None or "roles" not in found.keys
+
+
+def test_what_is_held_out_and_asked_in_training_too_is_found(tmp_path: Path) -> None:
+    rows = [{"instruction": f"{n}", "output": "b"} for n in range(20)]
+    file, held = tmp_path / "rows.jsonl", tmp_path / "held.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    train = {"path": str(file), "type": "alpaca"}
+    held.write_text("\n".join(json.dumps(row) for row in ({**rows[0], "output": "c"}, rows[1])))
+    tests = [
+        {"path": str(tmp_path / "nope.jsonl"), "type": "alpaca"},
+        {"path": str(held), "type": "alpaca", "split": "train"},
+    ]
+    first, missing, second = look_at([train], read_files, lambda rows: None, tests)
+    assert first.report is not None
+    assert first.held_out is not None
+    assert asked_in_both(first.report, first.held_out) == 2
+    assert missing.problem is not None
+    assert second.report is not None
+    assert (second.report.rows, second.held_out) == (2, None)
+    [alone] = look_at([train], read_files, lambda rows: None)
+    assert alone.held_out is None
+
+
+def test_a_part_of_a_file_is_not_looked_at(tmp_path: Path) -> None:
+    entry = {"path": written(tmp_path, {"instruction": "a", "output": "b"}), "type": "alpaca"}
+    [part] = look_at([{**entry, "split": "train[:5%]"}], read_files, lambda rows: None)
+    assert "a part of it" in str(part.problem)
+    [whole] = look_at([{**entry, "split": "train"}], read_files, lambda rows: None)
+    assert whole.report is not None
+
+
+@pytest.mark.parametrize("training", ["dpo", "orpo", "kto"])
+@pytest.mark.parametrize("family", ["chatml", "llama3"])
+def test_a_type_of_preferences_is_read_back_for_its_training(training: str, family: str) -> None:
+    """axolotl gives one name to types of several trainings, and of several columns."""
+    for format in formats_for(training, family):
+        read = format_of({"path": "x", "ds_type": "json", **format.keys}, training)
+        assert read is not None
+        if format.name != "chat_template.default" or "field_messages" in format.keys:
+            assert (read.training, read.keys) == (format.training, format.keys)
+            assert (read.columns, read.words) == (format.columns, format.words)
+
+
+def test_preferences_are_looked_at_as_those_of_the_configs_training(tmp_path: Path) -> None:
+    rated = {"system": "s", "prompt": "a", "completion": "b", "label": True}
+    entry = {"path": written(tmp_path, rated), "type": "chatml.prompt_pairs"}
+    [kto] = look_at([entry], read_files, lambda rows: None, rl="kto")
+    assert kto.report is not None
+    assert kto.report.ok

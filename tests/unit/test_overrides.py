@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftui.config.lint import check
+from ftui.config.text import config_text
 from ftui.errors import UsageError
+from ftui.plan.flags import plan_from_flags
 from ftui.plan.overrides import apply_override
 from ftui.plan.plan import Needs, Plan, Preset, start
+from ftui.targets.world import survey
 
 
 def plan(settings: dict[str, Any]) -> Plan:
@@ -64,3 +68,25 @@ def test_refuses_what_makes_no_sense(override: str) -> None:
 def test_any_text_is_an_answer_or_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):
         apply_override(plan(BASE), text)
+
+
+@pytest.mark.parametrize(
+    ("run", "warm_up"), [(10, 1), (8, 1), (2, 1), (1, 0)], ids=lambda n: str(n)
+)
+def test_a_run_that_is_shorter_than_its_warm_up_is_told_the_flag_that_mends_it(
+    run: int, warm_up: int
+) -> None:
+    world = survey()
+    with pytest.raises(UsageError, match="the warm-up of 10 steps") as caught:
+        plan_from_flags(world, preset="nano-sql-lora", config=None, overrides=[f"max_steps={run}"])
+    assert caught.value.hint == f"Add --set warmup_steps={warm_up}"
+    both = [f"max_steps={run}", f"warmup_steps={warm_up}"]
+    plan = plan_from_flags(world, preset="nano-sql-lora", config=None, overrides=both)
+    assert [issue for issue in check(config_text(plan)) if issue.severity == "error"] == []
+
+
+def test_a_run_that_is_longer_than_its_warm_up_is_fine() -> None:
+    plan = plan_from_flags(
+        survey(), preset="nano-sql-lora", config=None, overrides=["max_steps=11"]
+    )
+    assert (plan.get("max_steps"), plan.get("warmup_steps")) == (11, 10)

@@ -265,11 +265,10 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_flags_start_from_a_config_and_change_it(file: Path) -> None:
-    flags = {"preset": None, "data": None, "target": None, "gpus": None}
-    plan = plan_from_flags(WORLD, config=str(file), overrides=["lora_r=4"], **flags)
+    plan = plan_from_flags(WORLD, preset=None, config=str(file), overrides=["lora_r=4"])
     assert "lora_r: 4      # 8 was too little" in config_text(plan)
     with pytest.raises(UsageError, match="give one of them"):
-        plan_from_flags(WORLD, config=str(file), overrides=[], **flags | {"preset": "x"})
+        plan_from_flags(WORLD, preset="x", config=str(file))
 
 
 def test_what_the_answers_changed_is_told_for_a_file_of_ones_own(file: Path) -> None:

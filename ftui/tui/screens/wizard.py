@@ -6,7 +6,10 @@ the plan is one value that the steps change, and moving between steps never touc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,19 +19,20 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from ftui.errors import FtuiError
-from ftui.tui import theme
-from ftui.tui.answering import answered
+from ftui.tui.answering import answered, looked_at
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
+from ftui.tui.estimating import Estimating
 from ftui.tui.widgets.fields import FieldRow, Line
 from ftui.tui.widgets.lines import Notice, TopLine
+from ftui.tui.widgets.memory_note import MemoryNote
 from ftui.tui.widgets.options import Options
 from ftui.tui.widgets.rail import Rail, Stop
 from ftui.tui.widgets.step_body import StepBody
 
 if TYPE_CHECKING:
     from ftui.plan.plan import Plan
-    from ftui.plan.step import Step, World
+    from ftui.plan.step import Option, Step, World
 
 _FEW = 5
 """With fewer options nobody needs a filter."""
@@ -46,8 +50,9 @@ class WizardScreen(Screen[None]):
         Binding("escape", "back", "back"),
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("tab", "fields", "type"),
-        Binding("v", "view_data", "view data"),
-        Binding("e", "edit", "edit YAML"),
+        Binding("v", "view_data", "data"),
+        Binding("m", "memory", "memory"),
+        Binding("e", "edit", "edit"),
     ]
     app: FtuiApp
 
@@ -75,6 +80,7 @@ class WizardScreen(Screen[None]):
 
     @work
     async def _load(self) -> None:
+        from ftui.plan.step_data import to_ask
         from ftui.plan.steps import STEPS, begin
 
         world = await in_background(self.app.services.survey)
@@ -84,7 +90,13 @@ class WizardScreen(Screen[None]):
         await self.query_one("#waiting").remove()
         await self.mount(StepBody(id="body"), after=self.query_one(TopLine))
         self._steps = STEPS
+        self._plan, path = to_ask(self._plan)
+        if path:
+            self._index = next(n for n, step in enumerate(STEPS) if step.has_rows)
         await self._show_step()
+        if path:
+            self.query_one(StepBody).begin_text(path)
+            self._read(path)
         self.app.checker.warm()
 
     # ── Showing a step ───────────────────────────────────────────────────────────────────────
@@ -112,23 +124,20 @@ class WizardScreen(Screen[None]):
         self._show_rail()
         await self.query_one(StepBody).fill(self.step, self.plan, self.world)
         self._show_meaning()
+        self._estimate(self.plan)
         self.refresh_bindings()
 
     def _show_rail(self) -> None:
-        rail = self.query_one(Rail)
-        plan, world = self.plan, self.world
-        stops = [
-            Stop(step.title, step.summary(plan), step.about(plan, world)) for step in self._steps
-        ]
-        rail.stops = (*stops, Stop("Review"))
-        rail.here = self._index
+        plan, world, rail = self.plan, self.world, self.query_one(Rail)
+        stops = (Stop(one.title, one.summary(plan), one.about(plan, world)) for one in self._steps)
+        rail.stops, rail.here = (*stops, Stop("Review")), self._index
         place = next(each for each in world.targets if each.name == plan.target)
         self.query_one(TopLine).right = f"{place.title} · {place.words}"
 
     def _show_meaning(self) -> None:
         """Say what the highlighted option means, on the right or under the list."""
-        typing = self.focused is self.query_one("#text")
-        option = None if typing else self.query_one(Options).choice
+        typing = self._typed or self.focused is self.query_one("#text")
+        option = None if typing else self._option
         meaning = ""
         if option is not None:
             try:
@@ -140,31 +149,52 @@ class WizardScreen(Screen[None]):
     # ── Answering ────────────────────────────────────────────────────────────────────────────
 
     @on(Options.OptionHighlighted)
-    def _consider(self) -> None:
-        """Another option is looked at: show what it means and what its fields would be."""
-        option = self.query_one(Options).choice
-        if option is None:
-            return
-        if self.step.fields:
-            draft = self.step.apply(self.plan, option.value, self.world)
-            for row in self.query(FieldRow):
-                row.follow(draft)
-        self._show_meaning()
-
     @on(DescendantFocus)
     @on(Input.Changed)
-    def _show_note(self) -> None:
-        """Below the fields: what the one at hand means, or what is wrong with it."""
+    def _consider(self) -> None:
+        """Another answer is at hand: show what it means and what its fields would be."""
         if not self._steps:
             return
-        note = self.query_one("#note", Static)
-        row = self.focused.parent if self.focused is not None else None
-        note.display = isinstance(row, FieldRow)
-        if isinstance(row, FieldRow):
-            problem = f"{theme.FAILED} {row.problem}"
-            note.update(problem if row.problem else row.field.help)
-            note.set_class(bool(row.problem), "wrong")
+        body, option, typed, draft = self.query_one(StepBody), self._option, self._typed, self.plan
+        if typed:
+            draft = self.step.typing(self.plan, typed)
+        elif option is not None:
+            draft = self.step.apply(self.plan, option.value, self.world)
+        body.follow(draft)
+        body.show_note(self.focused)
         self._show_meaning()
+        self._estimate(body.as_typed(draft))
+
+    def _estimate(self, draft: Plan) -> None:
+        """Say what the answers, with the one at hand, need of a GPU."""
+        self._estimating.follow_plan(draft, self.world.hardware)
+
+    @cached_property
+    def _estimating(self) -> Estimating:
+        return Estimating(self.app, *self.query(MemoryNote))
+
+    def action_memory(self) -> None:
+        """Show what the training needs of a GPU; what is changed there is an answer, too."""
+        self._estimating.open(self._set_keys)
+
+    def _set_keys(self, keys: Mapping[str, Any]) -> None:
+        from ftui.estimate.ways import changed
+
+        settings = changed(self.plan.settings, keys)
+        self._plan = dataclasses.replace(self.plan, settings=settings)
+        self.call_later(self._show_step)
+
+    @property
+    def _option(self) -> Option | None:
+        """The highlighted option."""
+        return self.query_one(Options).choice
+
+    @property
+    def _typed(self) -> str:
+        """The answer that was typed in place of an option, unless those have the keys now."""
+        if not self.step.accepts_text or self.focused is self.query_one(Options):
+            return ""
+        return self.query_one("#text", Line).value.strip()
 
     @on(Options.Past)
     def _type_one(self) -> None:
@@ -194,15 +224,14 @@ class WizardScreen(Screen[None]):
     @on(Input.Submitted)
     async def _choose_typed(self, event: Input.Submitted) -> None:
         """Enter in an input: the typed answer, or the highlighted option with these fields."""
-        option = self.query_one(Options).choice
-        if event.input.id == "text" and event.value.strip():
-            self._read(event.value.strip())
-        elif option is not None:
-            await self._choose(option.value)
+        if self._typed and event.input.id != "filter":
+            self._read(self._typed)
+        elif self._option is not None:
+            await self._choose(self._option.value)
 
     @work(exclusive=True, group="read")
     async def _read(self, answer: str) -> None:
-        """Take a typed answer, once it is read: a dataset may be long."""
+        """Take an answer, once it and what was typed below it are read: a dataset may be long."""
         from ftui.plan.step_data import Useless
 
         problem = self.query_one("#problem", Notice)
@@ -212,7 +241,8 @@ class WizardScreen(Screen[None]):
             plan = await answered(self.app, self.step, self.plan, answer, self.world)
         except Useless as useless:
             self._useless = useless.plan
-            problem.show(useless, "tab, then v, shows all that was found")
+            self.query_one("#text").focus()
+            problem.show(useless, "↑, then v, shows all that was found")
             return
         except FtuiError as error:
             problem.show(error)
@@ -224,6 +254,9 @@ class WizardScreen(Screen[None]):
 
     async def _choose(self, answer: str) -> None:
         self.workers.cancel_group(self, "read")
+        if any(row.is_read for row in self.query(FieldRow)):
+            self._read(answer)
+            return
         try:
             plan = self.step.apply(self.plan, answer, self.world)
         except FtuiError as error:
@@ -232,10 +265,11 @@ class WizardScreen(Screen[None]):
         await self._take(plan)
 
     async def _take(self, plan: Plan) -> None:
-        """Go on with an answer, and with the numbers that were typed below it."""
+        """Go on with an answer, and with what was typed into the fields below it."""
         try:
             for row in self.query(FieldRow):
-                plan = row.written(plan)
+                written = row.written(plan)
+                plan = written if written == plan else await looked_at(row, written, self.world)
         except FtuiError as error:
             self.query_one("#problem", Notice).show(error)
             return
@@ -246,16 +280,13 @@ class WizardScreen(Screen[None]):
         else:
             self.app.open_review(plan, on_saved=self.begin_with)
 
-    # ── Filter ───────────────────────────────────────────────────────────────────────────────
+    # ── Looking for an option, and leaving the step ──────────────────────────────────────────
 
     def action_filter(self) -> None:
         """Show only the options that contain what is typed; with few of them, / begins a path."""
         options = self.step.options(self.plan, self.world)
         if self.step.accepts_text and len(options) < _FEW:
-            text = self.query_one("#text", Line)
-            text.value = "/"
-            text.focus()
-            text.action_end()
+            self.query_one(StepBody).begin_text("/")
             return
         self.query_one(StepBody).open_filter()
 
@@ -263,8 +294,6 @@ class WizardScreen(Screen[None]):
     def _filter(self, event: Input.Changed) -> None:
         options = self.step.options(self.plan, self.world)
         self.query_one(Options).fill(options, self.step.current(self.plan), event.value)
-
-    # ── Leaving a step ───────────────────────────────────────────────────────────────────────
 
     async def action_back(self) -> None:
         """Stop reading, close the filter, or go to the step before; from the first one, leave."""
@@ -286,11 +315,10 @@ class WizardScreen(Screen[None]):
 
     def action_view_data(self) -> None:
         """Show the highlighted dataset, or the one that was refused, as the model will see it."""
-        option = self.query_one(Options).choice
         if self._useless is not None:
             self.app.open_data(self._useless)
-        elif option is not None:
-            self.app.open_data(self.step.apply(self.plan, option.value, self.world))
+        elif self._option is not None:
+            self.app.open_data(self.step.apply(self.plan, self._option.value, self.world))
 
     async def begin_with(self, plan: Plan) -> None:
         """Go on from a plan that is in the person's own file now: leaving loses nothing of it."""

@@ -14,7 +14,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from ftui.data.report import DROPPED, FATAL
+from ftui.data.report import DROPPED, FATAL, asked_in_both
 from ftui.text import printable
 from ftui.tui import theme
 from ftui.tui.widgets.receipt import figures
@@ -137,6 +137,8 @@ def _look(look: Look, width: int) -> Iterator[Content]:
         yield from _hanging(theme.WARNING, str(problem), problem.hint, "$secondary", width)
     elif look.report is not None:
         yield from _named(_counts(look.report), width)
+        if look.held_out is not None:
+            yield from _met(look.report, look.held_out, width)
         yield from _complaints(look.report, width)
 
 
@@ -152,6 +154,16 @@ def _counts(report: Report) -> Iterator[tuple[str, str]]:
         yield "written", f"in {' and '.join(report.languages)}"
     if not report.knows_all:
         yield "note", f"duplicates were looked for in the first {len(report.marks):,} rows"
+
+
+def _met(report: Report, held_out: Report, width: int) -> Iterator[Content]:
+    """The rows that are held out and trained on."""
+    asked = asked_in_both(report, held_out)
+    if asked:
+        asks = "row that is held out asks" if asked == 1 else "rows that are held out ask"
+        words = f"{asked:,} {asks} what a row here asks: what they measure is memory"
+        hint = "remove them from one of the two"
+        yield from _hanging(theme.WARNING, words, hint, "$warning", width)
 
 
 def _effect(reason: Reason) -> str:

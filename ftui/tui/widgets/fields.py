@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,7 +14,7 @@ from textual.containers import Horizontal
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-from ftui.errors import UsageError
+from ftui.errors import DatasetError, FtuiError, UsageError
 
 if TYPE_CHECKING:
     from ftui.plan.plan import Plan
@@ -79,7 +80,10 @@ class FieldRow(Horizontal):
     def compose(self) -> ComposeResult:
         """Label, input."""
         yield Static(self.field.label, classes="field-label", markup=False)
-        yield Line(id=f"field-{self.field.id.replace('.', '-')}")
+        suggester = PathSuggester() if self.field.is_path else None
+        line = Line(id=f"field-{self.field.id.replace('.', '-')}", suggester=suggester)
+        line.set_class(self.field.is_path, "path")
+        yield line
 
     def on_mount(self) -> None:
         """Show the value that the plan has."""
@@ -88,6 +92,8 @@ class FieldRow(Horizontal):
     def follow(self, plan: Plan) -> None:
         """Show the plan's value unless another was typed; hide when the plan has none."""
         self._plan = plan
+        if not self.children:  # not composed yet: on_mount shows it
+            return
         value = self.field.read(plan)
         line = self.query_one(Line)
         if line.value == self._offered:
@@ -95,24 +101,44 @@ class FieldRow(Horizontal):
         self._offered = value
         self.display = bool(value)
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether another value than the offered one stands here."""
+        shown = bool(self.display and self.children)
+        return shown and self.query_one(Line).value != self._offered
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what was typed has to be looked at before it counts, which may take a while."""
+        return self.is_typed and self.field.look is not None
+
     def written(self, plan: Plan) -> Plan:
-        """The plan with what was typed here. Raises UsageError, after pointing at the field."""
-        line = self.query_one(Line)
-        if not self.display or line.value == self._offered:
-            return plan
+        """The plan with what was typed here. Raises FtuiError, after pointing at the field."""
         try:
-            return self.field.write(plan, line.value)
-        except UsageError:
-            line.focus()
+            return self.tried(plan)
+        except FtuiError:
+            self.point()
             raise
+
+    def tried(self, plan: Plan) -> Plan:
+        """The same without pointing at it. Raises FtuiError."""
+        return self.field.write(plan, self.query_one(Line).value) if self.is_typed else plan
+
+    def point(self) -> None:
+        """To the value, which has to be another one."""
+        self.query_one(Line).focus()
 
     @on(Input.Changed)
     def _judge(self, event: Input.Changed) -> None:
-        """Find out at once what is wrong with the value."""
+        """Find out at once what is wrong with the value.
+
+        A file that is not there may be one whose name is still being typed.
+        """
         self.problem = ""
         if event.value != self._offered:
             try:
-                self.field.write(self._plan, event.value)
+                with contextlib.suppress(DatasetError):
+                    self.field.write(self._plan, event.value)
             except UsageError as error:
                 self.problem = error.what
         self.set_class(bool(self.problem), "wrong")

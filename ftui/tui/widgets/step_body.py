@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
+from ftui.errors import FtuiError
 from ftui.tui import theme
 from ftui.tui.widgets.fields import FieldRow, Line, PathSuggester
 from ftui.tui.widgets.lines import Notice
+from ftui.tui.widgets.memory_note import MemoryNote
 from ftui.tui.widgets.options import Options
 from ftui.tui.widgets.rail import Rail
 
@@ -36,10 +40,13 @@ class StepBody(Horizontal):
             yield Vertical(id="fields")
             yield Static("", id="note", classes="quiet", markup=False)
             yield Notice(id="problem")
-            yield Static("", id="meaning-below", markup=False)
+            with Vertical(id="below"):
+                yield Static("", id="meaning-below", markup=False)
+                yield MemoryNote(id="memory-below")
         with Vertical(id="meaning-side"):
             yield Static("", id="meaning-title", markup=False)
             yield Static("", id="meaning", markup=False)
+            yield MemoryNote(id="memory")
 
     async def fill(self, step: Step, plan: Plan, world: World) -> None:
         """Show a step, the highlight on the current answer."""
@@ -47,6 +54,8 @@ class StepBody(Horizontal):
         self.query_one("#question", Static).update(Content.styled(step.question, "bold"))
         self.query_one("#problem", Notice).show(None)
         self.close_filter()
+        listed = self.query_one(Options)
+        listed.fill(options, current)  # before anything is awaited: keys and messages come between
         text = self.query_one("#text", Line)
         text.value = "" if current in [option.value for option in options] else current
         self.query_one("#own").display = step.accepts_text
@@ -54,9 +63,35 @@ class StepBody(Horizontal):
         async with self.batch():
             await fields.remove_children()
             await fields.mount_all(FieldRow(field, plan) for field in step.fields)
-        listed = self.query_one(Options)
-        listed.fill(options, current)
         (text if text.value else listed).focus()
+
+    def follow(self, draft: Plan) -> None:
+        """Show in the fields what a plan would have there."""
+        for row in self.query(FieldRow):
+            row.follow(draft)
+
+    def as_typed(self, draft: Plan) -> Plan:
+        """A plan with what stands in the fields, as far as that is right."""
+        for row in self.query(FieldRow):
+            with contextlib.suppress(FtuiError):
+                draft = row.tried(draft)
+        return draft
+
+    def show_note(self, focused: Widget | None) -> None:
+        """Below the fields: what the one at hand means, or what is wrong with it."""
+        note = self.query_one("#note", Static)
+        row = focused.parent if focused is not None else None
+        note.display = isinstance(row, FieldRow)
+        if isinstance(row, FieldRow):
+            note.update(f"{theme.FAILED} {row.problem}" if row.problem else row.field.help)
+            note.set_class(bool(row.problem), "wrong")
+
+    def begin_text(self, text: str) -> None:
+        """Let the person go on with an answer that begins so."""
+        line = self.query_one("#text", Line)
+        line.value = text
+        line.focus()
+        line.action_end()
 
     def open_filter(self) -> None:
         """Ask for the part of a name."""
