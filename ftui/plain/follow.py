@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.25
 LINES_A_RUN = 40
+STARTS = "the first step comes when axolotl has loaded its libraries, the model and the data"
 
 
 def until_ended(run: Run) -> int:
@@ -37,7 +38,7 @@ def until_ended(run: Run) -> int:
         end = state(run, history)
         wrong = what_went_wrong(run, end, history)
     console.line(ending(run, end, history, wrong))
-    return ExitCode.OK if end is RunState.DONE and wrong is None else ExitCode.RUN_FAILED
+    return ExitCode.OK if end is RunState.DONE else ExitCode.RUN_FAILED
 
 
 def ending(run: Run, end: RunState, history: History, wrong: Diagnosis | None) -> str:
@@ -45,13 +46,13 @@ def ending(run: Run, end: RunState, history: History, wrong: Diagnosis | None) -
     head = f"{end.glyph} {end.value}  {run.name}"
     if end is RunState.CREATED:
         return f"{head}  nothing runs yet: sh {run.script_file}"
-    if end is RunState.DONE and wrong is None:
+    if end is RunState.DONE:
         return f"{head}  {_took(history)}  weights in {run.output_dir}"
     lines = [head]
-    if end is RunState.DONE:
-        lines = [f"▲ done, but its weights are worth nothing  {run.name}  {_took(history)}"]
-    if end is RunState.STOPPED:
+    if end in (RunState.STOPPED, RunState.NUMBERS_LOST):
         lines = [f"{head}  at step {history.step} of {history.max_steps}", history.stop_reason]
+    if end is RunState.NUMBERS_LOST:
+        lines.append("its weights are worth nothing")
     if wrong is not None:
         told = wrong.what in history.stop_reason
         lines += [f"→ {wrong.advice}" if told else wrong.words, *_evidence(wrong)]
@@ -59,7 +60,7 @@ def ending(run: Run, end: RunState, history: History, wrong: Diagnosis | None) -
 
 
 def _took(history: History) -> str:
-    took = f" in {duration(history.last_time - history.started)}" if history.started else ""
+    took = f" in {duration(history.seconds)}" if history.seconds is not None else ""
     return f"{history.step} steps{took}"
 
 
@@ -77,7 +78,7 @@ def _next_commands(
 ) -> Iterator[str]:
     if wrong is not None and wrong.changes:
         yield f"→ see the change, and go on with it: ftui resume {run.name} --fix"
-    elif history.step and end is not RunState.DONE:
+    elif history.step:
         yield f"→ go on with it: ftui resume {run.name}"
     if wrong is not None:
         yield f"→ the whole log: {run.log_file}"
@@ -105,6 +106,8 @@ class Printer:
             case "launched":
                 self._next_step = 0
                 self._warned.clear()
+                words = self._history.newest_try.words or STARTS
+                console.line(f"{RunState.STARTING.glyph} {RunState.STARTING}  {words}")
             case "train_begin":
                 begun = f"from step {event.step} of " if event.step else ""
                 console.line(f"● training  {begun}{event.max_steps} steps")

@@ -15,8 +15,7 @@ from ftui.runs.cleanup import clean as clean_run
 from ftui.runs.compare import compare as side_by_side
 from ftui.runs.compare import facts, read
 from ftui.runs.listing import FIRST_RUN, Entry, Listing, ago, chosen
-from ftui.runs.model import Run
-from ftui.runs.resume import done_for_good
+from ftui.runs.model import RunState
 from ftui.runs.store import find
 from ftui.text import counted
 
@@ -104,20 +103,21 @@ def clean(names: Sequence[str], *, whole: bool, yes: bool) -> int:
         console.line(f"{size_words(size):>9}  {entry.run.name}  {level.value}{_loss(entry, level)}")
     if not yes and not _sure(f"Remove {size_words(sum(size for _, size in plan))}?"):
         return ExitCode.OK
-    return _remove([entry.run for entry, _ in plan], level)
+    return _remove([entry for entry, _ in plan], level)
 
 
 def _to_clean(names: Sequence[str], *, whole: bool) -> list[Entry]:
     entries = {entry.run: entry for entry in Listing().look()}
     if names:
-        return [entries[run] for run in dict.fromkeys(map(find, names))]
+        runs = [find(name, whole=True) for name in names]  # what is removed is named in full
+        return [entries[run] for run in dict.fromkeys(runs)]
     if whole:
         raise UsageError("name the runs to remove", hint="ftui runs --clean --all-of-it NAME")
-    return [entry for run, entry in entries.items() if done_for_good(run, entry.state)]
+    return [entry for entry in entries.values() if entry.state is RunState.DONE]
 
 
 def _loss(entry: Entry, level: Level) -> str:
-    resumable = level is Level.LEFTOVERS and not done_for_good(entry.run, entry.state)
+    resumable = level is Level.LEFTOVERS and entry.state is not RunState.DONE
     return "; it cannot be resumed then" if resumable else ""
 
 
@@ -130,13 +130,13 @@ def _sure(question: str) -> bool:
     return click.confirm(question, default=False, err=True)
 
 
-def _remove(runs: Sequence[Run], level: Level) -> int:
+def _remove(entries: Sequence[Entry], level: Level) -> int:
     freed, code = 0, ExitCode.OK
-    for run in runs:
+    for entry in entries:
         try:
-            freed += clean_run(run, level)
+            freed += clean_run(entry.run, level, if_still=entry.state)
         except (FtuiError, OSError) as error:
-            console.say(f"▲ {run.name} could not be cleaned up: {error}")
+            console.say(f"▲ {entry.run.name} could not be cleaned up: {error}")
             code = ExitCode.RUN_FAILED
     try:
         finish_removals()

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ftui.errors import ExitCode, UsageError
 from ftui.plain import console
+from ftui.runs.failure import doubt
 from ftui.runs.model import Run
 from ftui.serve.endpoint import Endpoint
 from ftui.serve.evaluate import Score
@@ -107,6 +108,9 @@ async def _with_endpoint(run: Run, use: Callable[[Endpoint], Awaitable[T]]) -> T
     def show_phase(phase: Phase) -> None:
         console.say(f"◌ vLLM: {phase.words}")
 
+    doubtful = doubt(run)
+    if doubtful:
+        console.say(f"▲ {run.name}: {doubtful}")
     async with serve_run(run, show_phase) as endpoint:
         return await use(endpoint)
 

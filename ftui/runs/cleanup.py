@@ -1,15 +1,13 @@
 """What runs take on the disk, and removing what is not needed any more.
 
-Nothing is removed from a run that is at work: that is looked up under its lock, which the
-supervisor and the trainer hold and which keeps anybody from launching it meanwhile. What goes gets
-another name first and is deleted then, so that half of it never looks like a run, a checkpoint or
-prepared rows. Links are removed as links, and no link leads out of the folder.
+Nothing is removed from a run that is at work, and nobody launches it meanwhile (lock.py). What goes
+gets another name first and is deleted then, so that half of it never looks like a run, a checkpoint
+or prepared rows. Links are removed as links, and no link leads out of the folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -23,8 +21,9 @@ from pathlib import Path
 from ftui import paths
 from ftui.errors import UsageError
 from ftui.runs import checkpoints
-from ftui.runs.members import members
-from ftui.runs.model import Run
+from ftui.runs.lock import claimed
+from ftui.runs.model import Run, RunState
+from ftui.runs.store import state
 
 _REMOVED = ".removed-"
 """What is on its way out is called so; a removal that was killed is finished by the next one."""
@@ -71,11 +70,12 @@ def usage(run: Run) -> Usage:
     return Usage(**sizes)
 
 
-def clean(run: Run, level: Level) -> int:
+def clean(run: Run, level: Level, *, if_still: RunState | None = None) -> int:
     """Remove that much of a run; the bytes that this gave back.
 
-    Raises UsageError when something of the run is at work or its folder is a link; OSError, then
-    the rest is removed by the next call.
+    `if_still`: the state that a person was told of, or in which nothing is lost. Raises UsageError
+    when it is in another one, when something of the run is at work or its folder is a link;
+    RunNotFound; OSError, then the rest is removed by the next call.
     """
     if run.folder.is_symlink():
         raise UsageError(
@@ -83,7 +83,8 @@ def clean(run: Run, level: Level) -> int:
             where=str(run.folder),
             hint="remove what it leads to, and the link, by hand",
         )
-    with _nobody_at_work(run):
+    with claimed(run):
+        _refuse_others(run, if_still)
         freed = usage(run).frees(level)
         if level is Level.EVERYTHING:
             _delete(_renamed(run.folder))
@@ -125,21 +126,14 @@ def finish_removals() -> None:
                 _delete(path)
 
 
-@contextlib.contextmanager
-def _nobody_at_work(run: Run) -> Iterator[None]:
-    """Hold the run's lock. Raises UsageError when somebody else does, or works without it."""
-    busy = UsageError(f"{run.name} is running", hint=f"stop it first: ftui stop {run.name}")
-    handle = os.open(run.lock_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise busy from error
-        if members(run):  # started by hand, or their launcher was killed and the lock with it
-            raise busy
-        yield
-    finally:
-        os.close(handle)
+def _refuse_others(run: Run, wanted: RunState | None) -> None:
+    """Raises UsageError where the run came to another state than the one that is wanted."""
+    if wanted is None:
+        return
+    now = state(run)
+    if now is not wanted:
+        what = f"{run.name} is {now} by now, it was {wanted}"
+        raise UsageError(what, hint="look again before anything of it is removed")
 
 
 def _renamed(path: Path) -> Path:

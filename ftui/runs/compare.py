@@ -45,7 +45,7 @@ class Outcome:
     eval_loss: float | None
     best_eval_loss: float | None
     seconds: float | None
-    """From the first step of the first try to the last event."""
+    """Of training, without the pauses between its tries."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _outcome(side: Side) -> Outcome:
         best_loss=_least(history.series.get("loss", ())),
         eval_loss=_last(history.series.get("eval_loss", ())),
         best_eval_loss=_least(history.series.get("eval_loss", ())),
-        seconds=max(history.last_time - history.started, 0.0) if history.started else None,
+        seconds=history.seconds,
     )
 
 

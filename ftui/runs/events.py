@@ -4,7 +4,8 @@ Written by ftui/axolotl_plugin (inside axolotl) and by the supervisor; read by e
 `{"v": 1, "ts": 1795339679.1, "event": "log", "step": 12, "max_steps": 375, "epoch": 0.1,
   "values": {"loss": 0.41, "grad_norm": 0.6, "learning_rate": 0.002}}`
 
-Of ftui: launched (pid) · stop_requested (why, if a tripwire asked) · exit (code; negative = signal;
+Of ftui: launched (pid; of a later try also again, from_step, aside: see Try) · stop_requested
+(why, if a tripwire asked) · exit (code; negative = signal;
 why, if it never began; what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss,
 memory, log_size).
 Of axolotl: train_begin (vocabulary: tokens the model chooses from; warmup_steps) · step · log ·
@@ -54,6 +55,35 @@ class Point:
 
     step: int
     value: float
+
+
+@dataclass(frozen=True)
+class Try:
+    """How the newest try of a run began, as its launch tells."""
+
+    again: bool = False
+    """Whether another one was before it."""
+    from_step: int = 0
+    """The step of the checkpoint that it goes on from; 0 = it begins again."""
+    aside: str = ""
+    """The folder in which lies what was of no use to it, seen from the run's."""
+
+    @property
+    def words(self) -> str:
+        """`goes on from step 120`, `begins again; …`; nothing for the first try."""
+        if not self.again:
+            return ""
+        if self.from_step:
+            return f"goes on from step {self.from_step:,}" + self.kept
+        return f"begins again from nothing{self.kept}"
+
+    @property
+    def kept(self) -> str:
+        """Where the rest of the earlier work is, if there is any."""
+        if not self.aside:
+            return ""
+        what = "what came after it" if self.from_step else "what it had trained"
+        return f"; {what} is kept in {self.aside}"
 
 
 def parse(line: str) -> Event | None:
@@ -118,8 +148,8 @@ class History:
 
     step: int = 0
     max_steps: int = 0
-    started: float | None = None
-    """When the first optimizer step could begin (train_begin), seconds since the epoch."""
+    newest_try: Try = Try()
+    """How the try that is at work now, or was last, began."""
     last_time: float = 0.0
     series: dict[str, list[Point]] = field(default_factory=dict)
     """By axolotl's own name: loss, eval_loss, learning_rate, grad_norm, tokens/train_per_sec…"""
@@ -147,20 +177,24 @@ class History:
     """The step at which training (last) began, and when."""
     _stepped: float = 0.0
     """When the newest step was seen."""
+    _before: float = 0.0
+    """Seconds of training of the earlier tries."""
+    _try_begun: float | None = None
+    """When the newest try began to train, and when it was heard of last."""
+    _try_heard: float = 0.0
     _paces: deque[float] = field(default_factory=lambda: deque(maxlen=_PACES))
     """Seconds a step, of the newest steps, without the evaluations and checkpoints between them."""
 
     def add(self, event: Event) -> None:
         """Take one event in."""
-        self.last_time = max(self.last_time, event.time)
+        self._add_time(event)
         self.max_steps = event.max_steps or self.max_steps
         self._add_sign(event)
         if event.step > self.step:
             self.step, self._stepped = event.step, event.time
         match event.kind:
             case "launched":
-                self.training = self.stop_requested = self.train_ended = self.saved = False
-                self.exit_code, self.stop_reason = None, ""
+                self._launch(event)
             case "train_begin":
                 self._begin(event)
             case "log" | "eval":
@@ -196,9 +230,22 @@ class History:
         return (self._stepped - self._begun.value) / done * (self.max_steps - self.step)
 
     @property
+    def seconds(self) -> float | None:
+        """How long it has trained, without the pauses between its tries; None before it did."""
+        if self._try_begun is None:
+            return self._before or None
+        return self._before + max(self._try_heard - self._try_begun, 0.0)
+
+    @property
     def seconds_a_step(self) -> float | None:
         """How long one of the newest steps takes (the median); None before a few are done."""
         return middle(self._paces) if len(self._paces) >= _PACES_FROM else None
+
+    def _add_time(self, event: Event) -> None:
+        """What a new try begins with is no part of the one before it."""
+        self.last_time = max(self.last_time, event.time)
+        if self.exit_code is None and event.kind not in ("launched", "train_begin"):
+            self._try_heard = max(self._try_heard, event.time)
 
     def _add_sign(self, event: Event) -> None:
         """The trainer is at work: on a new step, or on something between two of them."""
@@ -213,13 +260,25 @@ class History:
             self.pause = event.kind
         self.last_sign = event.time
 
+    def _launch(self, event: Event) -> None:
+        """Another try, of which nothing is known yet."""
+        self.training = self.stop_requested = self.train_ended = self.saved = False
+        self.exit_code, self.stop_reason = None, ""
+        self._before, self._try_begun = self.seconds or 0.0, None
+        self.newest_try = Try(
+            again=event.values.get("again") is True,
+            from_step=int(_number(event.values.get("from_step"))),
+            aside=str(event.values.get("aside", "")),
+        )
+
     def _begin(self, event: Event) -> None:
         """Training begins at the event's step: what an earlier try did after it is done again."""
         self.vocabulary = int(_number(event.values.get("vocabulary")))
         self.warmup_steps = int(_number(event.values.get("warmup_steps")))
         self.pause, self.last_sign = "", event.time
         self._paces.clear()
-        self.started = self.started or event.time
+        self._before, self._try_begun = self.seconds or 0.0, event.time
+        self._try_heard = event.time
         self.training = True
         self.step, self._stepped = event.step, event.time
         self._begun = Point(event.step, event.time)

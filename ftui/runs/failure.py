@@ -5,36 +5,39 @@ What knows the failures is loaded only when one is asked about: every start of f
 
 from __future__ import annotations
 
-import math
+import contextlib
 from typing import TYPE_CHECKING
 
+from ftui.errors import RunNotFound
 from ftui.runs.events import History
 from ftui.runs.model import Run, RunState
+from ftui.runs.numbers import lost
+from ftui.runs.store import state
 
 if TYPE_CHECKING:
     from ftui.runs.failures import Diagnosis
 
-NUMBERS = ("loss", "grad_norm", "eval_loss")
-"""Series that tell whether the numbers of a training are still numbers."""
-
 
 def what_went_wrong(run: Run, standing: RunState, history: History) -> Diagnosis | None:
-    """What went wrong with a run that has ended; None where nothing did. Raises OSError.
-
-    A training whose numbers are lost runs on to its end, and may be stopped: it is done, or
-    stopped, and its weights are worth nothing all the same.
-    """
+    """What went wrong with a run that has ended; None where nothing did. Raises OSError."""
     if standing in (RunState.FAILED, RunState.INTERRUPTED):
         from ftui.runs.failures import diagnose
 
         return diagnose(run)
-    return lost_numbers(run, history) if standing.ended else None
+    return lost_numbers(run, history) if standing is RunState.NUMBERS_LOST else None
+
+
+def doubt(run: Run) -> str:
+    """What a person is told who talks with it all the same; nothing where nothing is wrong."""
+    with contextlib.suppress(RunNotFound, OSError):
+        if state(run) is RunState.NUMBERS_LOST:
+            return "its numbers were lost (not a number, NaN): expect no sense from what it says"
+    return ""
 
 
 def lost_numbers(run: Run, history: History) -> Diagnosis | None:
     """What there is to say where the newest values of a training are no numbers."""
-    newest = (history.latest(name) for name in NUMBERS)
-    if all(value is None or math.isfinite(value) for value in newest):
+    if lost(history) is None:
         return None
     from ftui.runs.failures import numbers_lost
     from ftui.runs.failures.story import read_trial

@@ -17,13 +17,12 @@ from ftui.runs.store import read_record
 from ftui.runs.tail import EventFollower
 from ftui.runs.tripwires import Trip, Tripwire
 
-_POLL_SECONDS = float(os.environ.get("FTUI_GUARD_SECONDS", "2"))
 _GRACE_SECONDS = 60.0
 """A trainer that makes no step looks for no request: after this time it is ended for good. One that
 woke up may be saving, which takes as long as it takes."""
 
 
-def wait(run: Run, pid: int) -> None:
+def wait(run: Run, pid: int, poll_seconds: float) -> None:
     """Return when the process has ended; it is left to be reaped. Without tripwires it only waits.
 
     Whatever cannot be read or written on the way, the trainer is still waited for.
@@ -32,7 +31,7 @@ def wait(run: Run, pid: int) -> None:
     while guard.wires:
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
             return
-        time.sleep(_POLL_SECONDS)
+        time.sleep(poll_seconds)
         with contextlib.suppress(OSError):
             guard.look()
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)

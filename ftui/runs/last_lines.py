@@ -5,6 +5,7 @@ A list of thousands of runs cannot read all that each of them ever said.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from io import RawIOBase
 
 from ftui.runs.events import Event, History, parse
 from ftui.runs.model import Run
+from ftui.runs.numbers import TRAINED
 from ftui.runs.store import has_weights
 
 _TAILS = (4 * 1024, 64 * 1024)
@@ -83,12 +85,18 @@ def _has_figures(history: History) -> bool:
 def _decides(run: Run, history: History, file: RawIOBase, before: int) -> bool:
     """Whether nothing in the bytes before could change the state.
 
-    Either it is done whatever was said; or a search, far quicker than reading, finds no event there
+    Either it is done whatever was said; or a search, far quicker than reading, finds nothing there
     that would still count.
     """
+    unseen = [name for name in TRAINED if not history.series.get(name)]
+    newest = [history.series[name][-1].value for name in TRAINED if name not in unseen]
+    if not all(map(math.isfinite, newest)):
+        return False  # how many of them are no numbers?
     finished = history.saved or (history.train_ended and history.exit_code == 0)
-    if finished and history.step >= history.max_steps and has_weights(run):
+    done = finished and history.step >= history.max_steps and has_weights(run)
+    if done and not unseen:
         return True
     file.seek(0)
     earlier = file.read(before) or b""
-    return not any(word in earlier for word in _OUTLIVING)
+    words = [f'"{name}"'.encode() for name in unseen] + ([] if done else [*_OUTLIVING])
+    return not any(word in earlier for word in words)

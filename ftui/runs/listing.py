@@ -47,6 +47,7 @@ class Entry:
     loss: float | None = None
     """The newest one; NaN and infinity are kept, for they are what went wrong."""
     started: float = 0.0
+    """When its newest try was launched; until there is one, when it was made."""
     problem: str = ""
 
     @property
@@ -79,6 +80,7 @@ _STATES = (
     RunState.CREATED,
     RunState.FAILED,
     RunState.INTERRUPTED,
+    RunState.NUMBERS_LOST,
     RunState.STOPPED,
     RunState.DONE,
     None,
@@ -216,5 +218,5 @@ def _shown(run: Run, record: RunRecord, state: RunState, history: History) -> En
         step=history.step,
         max_steps=history.max_steps,
         loss=history.latest("loss"),
-        started=record.created,
+        started=record.begun,
     )

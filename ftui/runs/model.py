@@ -18,6 +18,8 @@ class RunState(StrEnum):
     STOPPING = "stopping"
     DONE = "done"
     STOPPED = "stopped"
+    NUMBERS_LOST = "numbers lost"
+    """It came to its end or was stopped, and what it has learnt is worth nothing (numbers.py)."""
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
@@ -29,7 +31,18 @@ class RunState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing more will come of it."""
-        return self in (self.DONE, self.STOPPED, self.FAILED, self.INTERRUPTED)
+        going = (self.CREATED, self.STARTING, self.TRAINING, self.STOPPING)
+        return self not in going
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is something left to train."""
+        return self is self.CREATED or (self.ended and self is not self.DONE)
+
+    @property
+    def worth_talking(self) -> bool:
+        """Whether its weights, where it left some, have learnt something."""
+        return self.ended and self is not self.NUMBERS_LOST
 
 
 _GLYPHS: Mapping[RunState, str] = {
@@ -39,6 +52,7 @@ _GLYPHS: Mapping[RunState, str] = {
     RunState.STOPPING: "●",
     RunState.DONE: "✓",
     RunState.STOPPED: "▲",
+    RunState.NUMBERS_LOST: "∅",
     RunState.FAILED: "✗",
     RunState.INTERRUPTED: "✗",
 }
@@ -71,7 +85,14 @@ class RunRecord:
     command: tuple[str, ...] = ()
     trainer: ProcessId | None = None
     supervisor: ProcessId | None = None
+    launched: float = 0.0
+    """When its newest try was started, seconds since the epoch; 0 = never, or by an older ftui."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def begun(self) -> float:
+        """When its newest try was started; until there is one, when it was made."""
+        return self.launched or self.created
 
 
 @dataclass(frozen=True)
@@ -117,8 +138,13 @@ class Run:
 
     @property
     def lock_file(self) -> Path:
-        """lock: held by the supervisor and the trainer, so that nobody launches a run twice."""
+        """lock: held by who works with the run, so that nobody launches it twice (lock.py)."""
         return self.folder / "lock"
+
+    @property
+    def turn_file(self) -> Path:
+        """turn: held for the moment in which somebody launches, stops or cleans up the run."""
+        return self.folder / "turn"
 
     @property
     def prepared_dir(self) -> Path:

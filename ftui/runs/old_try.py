@@ -27,19 +27,19 @@ def keep_config(run: Run, text: str) -> Path:
 
 
 @contextlib.contextmanager
-def out_aside(run: Run) -> Iterator[None]:
+def out_aside(run: Run) -> Iterator[str]:
     """Rename out/ to out.1/, or the next number that is free; back, where this ends in an error.
 
-    Else a checkpoint of the earlier try would be the newest one until the next try is as far.
-    Raises OSError.
+    Gives that name; nothing where there is nothing to keep. Else a checkpoint of the earlier try
+    would be the newest one until the next try is as far. Raises OSError.
     """
     if not run.output_dir.is_dir() or not any(run.output_dir.iterdir()):
-        yield
+        yield ""
         return
     aside = _free(run)
     run.output_dir.rename(aside)
     try:
-        yield
+        yield aside.name
     except BaseException:
         if not run.output_dir.exists():
             aside.rename(run.output_dir)
@@ -47,10 +47,10 @@ def out_aside(run: Run) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def aside(run: Run, checkpoints: Sequence[Checkpoint]) -> Iterator[None]:
+def aside(run: Run, checkpoints: Sequence[Checkpoint]) -> Iterator[str]:
     """Move these checkpoints from out/ to out.1/, in the same way. Raises OSError."""
     if not checkpoints:
-        yield
+        yield ""
         return
     folder = _free(run)
     folder.mkdir()
@@ -58,7 +58,7 @@ def aside(run: Run, checkpoints: Sequence[Checkpoint]) -> Iterator[None]:
     try:
         for path, new in moved.items():
             path.rename(new)
-        yield
+        yield folder.name
     except BaseException:
         for path, new in moved.items():
             if new.exists() and not path.exists():

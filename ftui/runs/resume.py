@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
 
 from ftui.errors import UsageError
 from ftui.runs.checkpoints import Checkpoint, checkpoints, last_whole
-from ftui.runs.failure import lost_numbers
+from ftui.runs.events import History, Try
 from ftui.runs.model import Run, RunState
+from ftui.runs.numbers import lost
 from ftui.runs.store import state
 from ftui.runs.tail import read_history
 
@@ -25,14 +25,36 @@ class Resumption:
     """The step that the run had come to."""
     anew: str = ""
     """Why it begins again though there is a checkpoint; empty where that is not so."""
+    again: bool = True
+    """Whether there was a try before."""
+    aside: str = ""
+    """The folder in which what is of no use was put, once it was; seen from the run's."""
 
     @property
     def words(self) -> str:
         """`goes on from step 120; it had come to 166`."""
+        if not self.again:
+            return "begins: it was never started before"
         if self.checkpoint is None:
-            return f"begins again: {self.anew or 'there is no whole checkpoint to go on from'}"
+            why = self.anew or "there is no whole checkpoint to go on from"
+            return f"begins again from nothing: {why}{self.as_try.kept}"
         anew = "; the optimizer begins anew" if self.checkpoint.weights_only else ""
-        return f"goes on from step {self.checkpoint.step:,}; it had come to {self.reached:,}{anew}"
+        words = f"goes on from step {self.checkpoint.step:,}; it had come to {self.reached:,}"
+        return f"{words}{anew}{self.as_try.kept}"
+
+    @property
+    def short_words(self) -> str:
+        """What to do, said to a person: `go on from step 120`, `begin it again from nothing`."""
+        if not self.again:
+            return "start it"
+        step = self.checkpoint.step if self.checkpoint else 0
+        return f"go on from step {step:,}" if step else "begin it again from nothing"
+
+    @property
+    def as_try(self) -> Try:
+        """The try that it would be, for its launch to tell."""
+        step = self.checkpoint.step if self.checkpoint else 0
+        return Try(again=self.again, from_step=step, aside=self.aside)
 
     @property
     def place(self) -> str:
@@ -40,35 +62,26 @@ class Resumption:
         return f"out/{self.checkpoint.path.name}" if self.checkpoint else ""
 
 
-def resumption(run: Run) -> Resumption:
-    """Where a run would go on. Raises UsageError when it runs, or is done; OSError."""
-    history = read_history(run)
+def resumption(run: Run, history: History | None = None) -> Resumption:
+    """Where a run would go on. Raises UsageError when it runs, or is done; RunNotFound, OSError.
+
+    `history` spares reading all events again.
+    """
+    history = history or read_history(run)
     standing = state(run, history)
     if standing is RunState.CREATED:
-        return Resumption(None, (), 0)
+        return Resumption(None, (), 0, again=False)
     if not standing.ended:
         raise UsageError(f"{run.name} is running", hint=f"watch it: ftui watch {run.name}")
-    lost = lost_numbers(run, history)
-    if standing is RunState.DONE and lost is None:
+    if standing is RunState.DONE:
         raise UsageError(f"{run.name} is done: there is nothing left to train")
-    found = checkpoints(run)
-    if lost is not None and lost.bad_since is not None:
-        found = [_without_numbers(one, lost.bad_since) for one in found]
+    found, fallen = checkpoints(run), lost(history)
+    if fallen is not None:
+        found = [_without_numbers(one, fallen.last_good + 1) for one in found]
     whole = last_whole(found)
     after = whole.step if whole else -1
     useless = tuple(one for one in found if one.step > after)
     return Resumption(whole, useless, history.step)
-
-
-def done_for_good(run: Run, standing: RunState | None) -> bool:
-    """Whether nobody will want to go on with it: it is done, and its numbers were not lost.
-
-    False where that cannot be read.
-    """
-    if standing is RunState.DONE:
-        with contextlib.suppress(OSError):
-            return lost_numbers(run, read_history(run)) is None
-    return False
 
 
 def _without_numbers(checkpoint: Checkpoint, since: int) -> Checkpoint:

@@ -9,6 +9,7 @@ import time
 from enum import Enum
 
 from ftui.runs import events, process
+from ftui.runs.lock import turn_or_not
 from ftui.runs.members import members
 from ftui.runs.model import Run
 from ftui.runs.tail import read_history
@@ -38,11 +39,15 @@ def stop(run: Run, *, why: str = "", checkpoint: bool = True) -> Answer:
 
     The first call returns at once: the trainer looks for the request after each step. One that
     still loads has nothing to save and is interrupted. A later call returns when nothing of the
-    trainer is left, after at most 15 s. Needs no supervisor. Raises OSError when the request
-    cannot be written down; the trainer is then interrupted, and saves its weights alone.
+    trainer is left, after at most 15 s. Needs no supervisor. Raises RunNotFound, and OSError when
+    the request cannot be written down; the trainer is then interrupted, and saves its weights
+    alone.
     """
-    if not members(run):
-        return Answer.NOT_RUNNING
+    with turn_or_not(run):  # or a new try would take for its own what the old one was asked
+        return _stop(run, why, checkpoint) if members(run) else Answer.NOT_RUNNING
+
+
+def _stop(run: Run, why: str, checkpoint: bool) -> Answer:
     try:
         os.close(os.open(run.stop_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:

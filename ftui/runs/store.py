@@ -17,6 +17,7 @@ from ftui.runs import process
 from ftui.runs.events import History
 from ftui.runs.members import Living, members
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
+from ftui.runs.numbers import lost
 from ftui.runs.tail import read_history
 from ftui.runs.words import WORDS, shuffled
 
@@ -30,6 +31,8 @@ WEIGHTS = (
 )
 """What axolotl leaves in out/ when training ends: an adapter, a model, a model in shards."""
 
+_NAMED = 6
+"""So many runs are named where several are meant."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -51,11 +54,12 @@ def create(preset_name: str) -> Run:
 
 
 def list_runs() -> list[Run]:
-    """Every run, newest first. Folders without a readable record are left out."""
+    """Every run, the one that was started last first. Folders without a readable record are left
+    out."""
     found: list[tuple[float, str, Run]] = []
     for run in _candidates():
         try:
-            found.append((read_record(run).created, run.name, run))
+            found.append((read_record(run).begun, run.name, run))
         except RunNotFound:
             continue
     return [run for _, _, run in sorted(found, reverse=True)]
@@ -82,10 +86,12 @@ def _has_record(run: Run) -> bool:
         return True
 
 
-def find(name: str) -> Run:
+def find(name: str, *, whole: bool = False) -> Run:
     """The run of that name, or the newest for `latest`. Raises RunNotFound with the nearest.
 
-    The newest is one that was started, unless none was: `--dry-run` only writes files.
+    Unless the `whole` name is wanted, the beginning or the last words of it do where only one run
+    has them: `nano-sql`, `amber`. The newest is one that was started, unless none was: `--dry-run`
+    only writes files.
     """
     if name == LATEST:
         runs = list_runs()
@@ -95,9 +101,20 @@ def find(name: str) -> Run:
     run = Run(paths.runs_dir() / name)
     if _NAME.fullmatch(name) and _has_record(run):
         return run
-    near = difflib.get_close_matches(name, [run.name for run in _candidates()], n=1)
+    names = [run.name for run in _candidates()]
+    fitting = [each for each in names if _abbreviates(name, each)]
+    if len(fitting) == 1 and not whole:
+        return Run(paths.runs_dir() / fitting[0])
+    if len(fitting) > 1 and not whole:
+        shown = ", ".join(sorted(fitting)[:_NAMED]) + (", …" if len(fitting) > _NAMED else "")
+        raise RunNotFound(f"{len(fitting)} runs are called {name!r} for short", hint=shown)
+    near = fitting or difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else "see them all: ftui runs"
     raise RunNotFound(f"there is no run {name!r}", hint=hint)
+
+
+def _abbreviates(short: str, name: str) -> bool:
+    return bool(short) and (name.startswith(short) or name.endswith(f"-{short}"))
 
 
 def read_record(run: Run) -> RunRecord:
@@ -108,6 +125,7 @@ def read_record(run: Run) -> RunRecord:
         known["command"] = tuple(known.get("command", ()))
         for key in ("trainer", "supervisor"):
             known[key] = ProcessId(**known[key]) if known.get(key) else None
+        known["launched"] = float(known.get("launched", 0.0))
         return _sound(RunRecord(**{**known, "name": run.name, "created": float(known["created"])}))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunNotFound(
@@ -124,7 +142,7 @@ def _sound(record: RunRecord) -> RunRecord:
     processes = [one for one in (record.trainer, record.supervisor) if one is not None]
     if not (
         all(isinstance(word, str) for word in words)
-        and math.isfinite(record.created)
+        and all(map(math.isfinite, (record.created, record.launched)))
         and isinstance(record.settings, dict)
         and all(type(one.pid) is int and one.pid > 0 for one in processes)
         and all(isinstance(one.started, (int, float)) for one in processes)
@@ -165,6 +183,14 @@ def state_of(
         if any(one and process.alive(one) for one in known) or members(run, found):
             return _running(run, history)
         history = read_history(run)
+    standing = _ended(run, record, history)
+    if standing in (RunState.DONE, RunState.STOPPED) and lost(history) is not None:
+        return RunState.NUMBERS_LOST
+    return standing
+
+
+def _ended(run: Run, record: RunRecord, history: History) -> RunState:
+    """How a run ended, whatever became of its numbers."""
     finished = history.saved or (history.train_ended and history.exit_code == 0)
     cut_short = history.step < history.max_steps and _asked_to_stop(run, history)
     if finished and not cut_short and has_weights(run):

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from ftui.runs.events import History, Point, middle
-from ftui.runs.failure import NUMBERS
+from ftui.runs.numbers import NUMBERS
 from ftui.text import duration
 
 GLYPH = "▲"

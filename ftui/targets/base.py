@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from ftui.plan.hardware import Hardware
 from ftui.plan.plan import Plan
+from ftui.runs.lock import Claim
 from ftui.runs.model import Run
 from ftui.runs.stop import Answer
 
@@ -19,6 +21,17 @@ class Problem:
     hint: str = ""
     key_hint: str = ""
     """What would help on the review, where a key does it; empty: the same."""
+
+
+@dataclass(frozen=True)
+class GoingOn:
+    """Another try of a run, by who has claimed it to find out where it goes on."""
+
+    claim: Claim
+    checkpoint: str = ""
+    """A folder, seen from the run folder: `out/checkpoint-120`; empty: it begins again."""
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """What the event `launched` says of it."""
 
 
 class Target(Protocol):
@@ -40,11 +53,11 @@ class Target(Protocol):
         """The exact command that will train, as a person could type it in the run folder."""
         ...
 
-    def launch(self, run: Run, checkpoint: str = "") -> None:
-        """Start the prepared run, detached from this process, or go on with it from a checkpoint.
+    def launch(self, run: Run, going_on: GoingOn | None = None) -> None:
+        """Start the prepared run, detached from this process, or go on with one that has ended.
 
-        The checkpoint is a folder, seen from the run folder: `out/checkpoint-120`. Raises
-        TargetUnavailable or RuntimeMissing, and UsageError when the run is running already.
+        Raises TargetUnavailable or RuntimeMissing, RunNotFound, and UsageError when the run is
+        running already.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import select
@@ -11,16 +12,26 @@ import sys
 from pathlib import Path
 
 from ftui import paths
-from ftui.errors import RuntimeMissing, TargetUnavailable, UsageError
-from ftui.plan.hardware import Hardware
+from ftui.errors import RuntimeMissing, TargetUnavailable
+from ftui.estimate.architecture import CannotSay
+from ftui.estimate.estimate import estimate
+from ftui.estimate.fit import Fit, fits, usable_gib
+from ftui.estimate.words import memory_words
+from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.plan import Plan
+from ftui.runs.lock import claimed
 from ftui.runs.model import Run
 from ftui.runs.stop import Answer, stop
+from ftui.runs.supervise import Orders
 from ftui.runtimes import Kind, find, require
-from ftui.targets.base import Problem
+from ftui.runtimes.model_shape import find_shape
+from ftui.targets.base import GoingOn, Problem
 from ftui.targets.machine import detect
 
 _START_SECONDS = 60.0
+_STRAGGLERS_SECONDS = 30.0
+_GUARD_SECONDS = 2.0
+"""What a supervisor is told of its patience (supervise.py)."""
 _FREE_GIB = 1.0
 """Room for checkpoints, the prepared dataset and the log of a small run."""
 _ELSEWHERE = "--dry-run writes the files, to train elsewhere"
@@ -56,45 +67,66 @@ class LocalTarget:
         processes = ("--num_processes", str(plan.gpus), "--main_process_port", "0")
         return (accelerate, "launch", *processes, *train)
 
-    def launch(self, run: Run, checkpoint: str = "") -> None:
+    def launch(self, run: Run, going_on: GoingOn | None = None) -> None:
         """Start the run under a supervisor of its own; returns when its trainer has started.
 
-        Takes well under a second. Raises RuntimeMissing, UsageError when it is running already, or
-        TargetUnavailable with the reason.
+        Takes well under a second. Raises RuntimeMissing, RunNotFound, UsageError when it is running
+        already, or TargetUnavailable with the reason.
         """
         require(Kind.TRAIN)
-        answer = _start_supervisor(run, checkpoint)
+        if going_on is not None:
+            _launch(run, going_on)
+            return
         try:
-            words = json.loads(answer)
-        except ValueError:
-            words = {"why": f"its supervisor gave no sign of life; see {run.log_file}"}
-        if "busy" in words:
-            hint = f"watch it: ftui watch {run.name}; end it: ftui stop {run.name}"
-            raise UsageError("not started", where=run.name, why=str(words["busy"]), hint=hint)
-        if "why" in words:
-            raise TargetUnavailable(
-                "the run could not be started", where=str(run.folder), why=str(words["why"])
-            )
+            with claimed(run) as claim:
+                _launch(run, GoingOn(claim))
+        except OSError as error:
+            raise _not_started(run, (error.strerror or str(error)).lower()) from error
 
     def stop(self, run: Run) -> Answer:
         """Ask the run to save and end; asked again, end it at once. Raises OSError."""
         return stop(run)
 
 
-def _start_supervisor(run: Run, checkpoint: str) -> bytes:
+def _launch(run: Run, going_on: GoingOn) -> None:
+    """Raises TargetUnavailable."""
+    try:
+        words = json.loads(_start_supervisor(run, going_on))
+    except ValueError:
+        words = {"why": f"its supervisor gave no sign of life; see {run.log_file}"}
+    if "why" in words:
+        raise _not_started(run, str(words["why"]))
+
+
+def _not_started(run: Run, why: str) -> TargetUnavailable:
+    return TargetUnavailable("the run could not be started", where=str(run.folder), why=why)
+
+
+def _start_supervisor(run: Run, going_on: GoingOn) -> bytes:
     """What the supervisor says in its first line; empty when it says nothing in time."""
-    going_on = [f"--resume_from_checkpoint={checkpoint}"] if checkpoint else []
+    claim, checkpoint = going_on.claim, going_on.checkpoint
+    orders = Orders(
+        lock=claim.lock,
+        turn=claim.turn,
+        stragglers_seconds=_STRAGGLERS_SECONDS,
+        guard_seconds=_GUARD_SECONDS,
+        told=going_on.told,
+    )
+    command = [sys.executable, "-m", "ftui.runs.supervise", str(run.folder)]
+    command.append(json.dumps(dataclasses.asdict(orders)))
+    command += [f"--resume_from_checkpoint={checkpoint}"] if checkpoint else []
     reader, writer = os.pipe()
     try:
         try:
             with run.log_file.open("ab") as log:
                 subprocess.run(
-                    [sys.executable, "-m", "ftui.runs.supervise", str(run.folder), *going_on],
+                    command,
                     stdin=subprocess.DEVNULL,
                     stdout=writer,
                     stderr=log,
                     cwd="/",
                     start_new_session=True,
+                    pass_fds=(claim.lock, claim.turn),
                     timeout=_START_SECONDS,
                     check=False,
                 )
@@ -114,8 +146,8 @@ def _gpu_problem(plan: Plan, hardware: Hardware) -> Problem | None:
     count = plan.gpus or min(plan.preset.needs.gpus, 1)
     memory = plan.preset.needs.gpu_memory_gib
     used = hardware.gpus[:count]  # train.sh takes the first ones
-    if len(used) == count and all(gpu.holds(memory) for gpu in used):
-        return None
+    if len(used) == count:
+        return _memory_problem(plan, used) if used else None
     gpus = f"{count} GPU{'s' if count > 1 else ''}"
     each = f" with {memory:.0f} GiB" + (" each" if count > 1 else "") if memory else ""
     what = f"needs {gpus}{each}; this machine has {hardware.gpu_words}"
@@ -123,6 +155,28 @@ def _gpu_problem(plan: Plan, hardware: Hardware) -> Problem | None:
         return Problem(what, "use --gpus 0: it needs none", "esc: it can train without a GPU")
     hint = _ELSEWHERE if plan.preset.text else _TRY
     return Problem(what, hint, "w writes the files, to train elsewhere")
+
+
+def _memory_problem(plan: Plan, used: tuple[Gpu, ...]) -> Problem | None:
+    """By the estimate; where nobody can say, by what the preset asks for."""
+    smallest = min(used, key=lambda gpu: gpu.memory_gib)
+    try:
+        model = find_shape(str(plan.settings.get("base_model")), plan.preset.path.parent, hub=False)
+        needed = estimate(plan.settings, model, len(used)).memory
+    except CannotSay:
+        memory = plan.preset.needs.gpu_memory_gib
+        if smallest.holds(memory):
+            return None
+        what = f"needs a GPU with {memory:.0f} GiB; {smallest.name} has {smallest.memory_gib:.0f}"
+        return Problem(what, _TRY, "w writes the files, to train elsewhere")
+    if fits(needed, smallest) is not Fit.NO:
+        return None
+    told = f"needs about {memory_words(needed, len(used))}; {smallest.name} has"
+    return Problem(
+        f"{told} {usable_gib(smallest):.1f} for programs",
+        "ftui fit says what would need less",
+        "m shows what would need less",
+    )
 
 
 def _disk_problem(folder: Path) -> Problem | None:

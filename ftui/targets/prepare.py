@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
-from ftui import axolotl_plugin
+from ftui import axolotl_plugin, paths
 from ftui.config.build import build
 from ftui.config.needs import needs
 from ftui.config.text import config_text as text_of
@@ -21,6 +21,9 @@ from ftui.targets import script
 from ftui.targets.base import Target
 
 _PLUGIN = "ftui_events.py"
+_DRAFT = "."
+"""Before the name of a run that is being written: it is none yet."""
+_DRAFT_SECONDS = 3600.0
 
 
 def prepare(plan: Plan, target: Target, config_text: str | None = None) -> Run:
@@ -35,9 +38,10 @@ def prepare(plan: Plan, target: Target, config_text: str | None = None) -> Run:
     made: list[Path] = []
     try:
         config = build(plan) if config_text is None else _followed(config_text)
+        remove_left()
         run = store.create(plan.preset.name)
         made.append(run.folder)
-        draft = Run(run.folder.with_name(f".{run.name}"))
+        draft = Run(run.folder.with_name(f"{_DRAFT}{run.name}"))
         made.append(draft.folder)
         draft.folder.mkdir()
         draft.config_file.write_text(config_text or text_of(plan), encoding="utf-8")
@@ -52,6 +56,37 @@ def prepare(plan: Plan, target: Target, config_text: str | None = None) -> Run:
             raise _cannot_write(error) from error
         raise
     return run
+
+
+def remove_left() -> None:
+    """Remove the drafts of a ftui that was killed, and the names that they had reserved.
+
+    A draft is older than an hour, holds nothing but what `prepare` writes, and lies beside the
+    empty folder of its name: whatever else is hidden there is somebody's own. Raises OSError.
+    """
+    folder = paths.runs_dir()
+    drafts = folder.glob(f"{_DRAFT}*") if folder.is_dir() else ()
+    for draft in drafts:
+        reserved = draft.with_name(draft.name.removeprefix(_DRAFT))
+        if _is_left(draft, reserved):
+            shutil.rmtree(draft)
+            reserved.rmdir()
+
+
+def _is_left(draft: Path, reserved: Path) -> bool:
+    run = Run(draft)
+    ours = {run.config_file.name, run.script_file.name, run.record_file.name, _PLUGIN}
+    try:
+        old = time.time() - draft.lstat().st_mtime > _DRAFT_SECONDS
+        empty = not any(reserved.iterdir())
+        return old and empty and all(_is_ours(path, ours) for path in draft.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _is_ours(path: Path, ours: Container[str]) -> bool:
+    """Whether it is one of those files, or one that was being written in their place."""
+    return path.is_file() and (path.name in ours or path.name.startswith(".run.json."))
 
 
 def _write_script(run: Run, text: str) -> None:

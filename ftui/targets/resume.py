@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ftui import paths
 from ftui.config.edit_text import apply_edits
-from ftui.errors import ConfigError, RunNotFound
+from ftui.errors import ConfigError, RunNotFound, UsageError
 from ftui.plan.yaml_source import YamlProblem, mapping
 from ftui.runs.failures import Diagnosis
+from ftui.runs.lock import claimed
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.old_try import aside, keep_config, out_aside
 from ftui.runs.resume import Resumption, resumption
 from ftui.runs.store import read_record, write_record
 from ftui.targets import get
+from ftui.targets.base import GoingOn
 
 _ANEW = "what is changed is of use from the first step on"
 
@@ -45,23 +48,37 @@ def fix_for(run: Run, wrong: Diagnosis) -> Fix | None:
     return Fix(wrong, before, after) if after != before else None
 
 
-def resume(run: Run, fix: Fix | None = None) -> Resumption:
+def resume(run: Run, fix: Fix | None = None, *, if_still: Resumption | None = None) -> Resumption:
     """Launch a run again, from its last checkpoint of use, with its config changed if a fix is
     given; where it goes on.
 
-    The old config is kept as config.1.yml (or .2, …); checkpoints of no use to the next try, in
-    out.1. Raises UsageError when it runs already or is done, ConfigError when the config was
-    changed meanwhile, RuntimeMissing, TargetUnavailable, OSError.
+    `if_still`: what a person was told of where it would go on, and agreed to. The old config is
+    kept as config.1.yml (or .2, …); checkpoints of no use to the next try, in out.1. From the look
+    at the checkpoints on until the trainer ends, nobody else works with the run.
+
+    Raises UsageError when it runs already, is done, or is not as it was told; ConfigError when the
+    config was changed meanwhile; RunNotFound, RuntimeMissing, TargetUnavailable, OSError.
     """
     target = get(read_record(run).target)
-    found = resumption(run)
-    if fix is not None and not fix.diagnosis.resumes:
-        found = replace(found, checkpoint=None, passed_over=(), anew=_ANEW)
-    fresh = found.checkpoint is None and (fix is not None or bool(found.passed_over))
-    old_try = out_aside(run) if fresh else aside(run, found.passed_over)
-    with _changed(run, fix), old_try:
-        target.launch(run, found.place)
+    with claimed(run) as claim:
+        found = resumption(run)
+        if if_still is not None and found != if_still:
+            raise _changed_meanwhile(run, found)
+        if fix is not None and not fix.diagnosis.resumes:
+            found = replace(found, checkpoint=None, passed_over=(), anew=_ANEW)
+        old_try = aside(run, found.passed_over) if found.checkpoint else out_aside(run)
+        with _changed(run, fix), old_try as kept:
+            found = replace(found, aside=kept)
+            told = dataclasses.asdict(found.as_try) if found.again else {}
+            target.launch(run, GoingOn(claim, found.place, told))
     return found
+
+
+def _changed_meanwhile(run: Run, found: Resumption) -> UsageError:
+    return UsageError(
+        f"{run.name} is not as it was a moment ago: now it {found.words}",
+        hint="look again, and go on with it if that is what you want",
+    )
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ _TEXT = """\
 # From a checkpoint: sh train.sh --resume_from_checkpoint=out/checkpoint-100
 set -eu
 cd -- "$(dirname -- "$0")"
-rm -f stop  # what an earlier try was asked
+[ -n "${{FTUI_EVENTS:-}}" ] || rm -f stop  # started by hand: what an earlier try was asked
 
 {exports}
 exec {command} "$@"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ftui.errors import FtuiError
@@ -22,7 +23,10 @@ _GROUP = "count"
 class Counting:
     """Counts one text at a time, in a worker of the screen; and not while its data are viewed."""
 
-    def __init__(self, app: FtuiApp, screen: Screen[Any], opinion: Opinion) -> None:
+    def __init__(
+        self, app: FtuiApp, screen: Screen[Any], opinion: Opinion, on_counted: Callable[[], None]
+    ) -> None:
+        self._on_counted = on_counted
         self._app = app
         self._screen = screen
         self._opinion = opinion
@@ -64,6 +68,7 @@ class Counting:
         note.clear()
         try:
             note.show(await count(text, gpus, note.progress, show=SHOWN), text)
+            self._on_counted()
         except FtuiError as error:
             note.fail(error)
 
@@ -74,6 +79,7 @@ class Counting:
             self._viewing = False
             if tokens is not None and text == self._text:
                 self.note.show(tokens, text)
+                self._on_counted()
             elif self._text:
                 self.begin(self._text)
 

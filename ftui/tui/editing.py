@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ftui.errors import FtuiError
+from ftui.errors import ConfigError, FtuiError
 from ftui.text import counted
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
@@ -16,6 +17,17 @@ from ftui.tui.widgets.lines import Notice
 
 if TYPE_CHECKING:
     from ftui.plan.hardware import Gpu
+    from ftui.plan.plan import Plan
+
+
+def as_written(plan: Plan, text: str) -> Plan:
+    """The plan with the settings of a config that was edited. Raises ConfigError."""
+    from ftui.plan.yaml_source import YamlProblem, mapping
+
+    try:
+        return dataclasses.replace(plan, settings=mapping(text).data)
+    except YamlProblem as problem:
+        raise ConfigError(problem.message, where=f"config.yml:{problem.line}") from problem
 
 
 class Editing:
@@ -75,6 +87,18 @@ class Editing:
             return
         if mended != text:
             self._notice.say("fixed what there is one way to fix", "e shows and edits it")
+
+    def set_keys(self, keys: Mapping[str, Any]) -> None:
+        """Change keys of the config; None takes one out. Comments and all else stay."""
+        from ftui.config.edit_text import rewrite
+        from ftui.estimate.ways import changed
+        from ftui.plan.yaml_source import mapping
+
+        text = self.draft.text
+        try:
+            self.draft.change(rewrite(text, changed(mapping(text).data, keys)))
+        except FtuiError as error:
+            self._notice.show(error)
 
     async def save(self, errors: int) -> bool:
         """Write the config, which has so many errors, into the person's own file; whether it is.

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from ftui.runs.model import Run
+
+if TYPE_CHECKING:
+    from ftui.runs.resume import Resumption
+    from ftui.targets.resume import Fix
+
+Stop = Callable[[Run], object]
+Resume = Callable[[Run, "Fix | None", "Resumption | None"], "Resumption"]
 
 STOP_MEANS = "It saves a checkpoint and its weights, then ends. x again ends it at once, unsaved."
 """What is said where a person is asked whether to stop a run."""
@@ -16,8 +26,11 @@ def stop_run(run: Run) -> object:
     return get(read_record(run).target).stop(run)
 
 
-def resume_run(run: Run) -> object:
-    """Go on from the last checkpoint of use. Raises FtuiError, OSError."""
+def resume_run(run: Run, fix: Fix | None, if_still: Resumption | None) -> Resumption:
+    """Go on as the person was told, with a fix where they agreed to one.
+
+    Raises FtuiError, OSError.
+    """
     from ftui.targets.resume import resume
 
-    return resume(run)
+    return resume(run, fix, if_still=if_still)

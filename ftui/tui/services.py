@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ftui.config.issue import Issue
     from ftui.data.entries import Look
     from ftui.data.tokens import Tokens
+    from ftui.estimate.estimate import Estimate
     from ftui.plan.hardware import Gpu, Hardware
     from ftui.plan.plan import Plan
     from ftui.plan.step import World
@@ -107,6 +108,26 @@ class Count(Protocol):
         ...
 
 
+class Estimator(Protocol):
+    """Says what a training needs."""
+
+    def __call__(
+        self,
+        settings: Mapping[str, Any],
+        folder: Path,
+        gpus: int,
+        longest: int | None,
+        /,
+        *,
+        hub: bool,
+    ) -> Estimate:
+        """The estimate of axolotl settings on so many GPUs.
+
+        A relative base model is looked for in the folder; the hub is asked only with `hub`.
+        """
+        ...
+
+
 async def _count(
     config_text: str, gpus: Sequence[Gpu] | None, on_progress: Told, *, show: int
 ) -> Tokens:
@@ -118,22 +139,43 @@ async def _count(
 
 def datasets(config_text: str, key: str = "datasets") -> list[Mapping[str, Any]]:
     """The datasets that a config names under a key. Raises ConfigError."""
-    from ftui.plan.yaml_source import YamlProblem, mapping
-
-    try:
-        listed = mapping(config_text).data.get(key)
-    except YamlProblem as problem:
-        raise ConfigError(problem.message, where=f"config.yml:{problem.line}") from problem
+    listed = _settings(config_text).get(key)
     return (
         [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
     )
+
+
+def _settings(config_text: str) -> Mapping[str, Any]:
+    """A config as plain data. Raises ConfigError."""
+    from ftui.plan.yaml_source import YamlProblem, mapping
+
+    try:
+        settings: Mapping[str, Any] = mapping(config_text).data
+        return settings
+    except YamlProblem as problem:
+        raise ConfigError(problem.message, where=f"config.yml:{problem.line}") from problem
 
 
 def _look(config_text: str, on_progress: Callable[[int], None]) -> list[Look]:
     from ftui.data.entries import look_at
     from ftui.runtimes.datasets import read_dataset
 
-    return list(look_at(datasets(config_text), read_dataset, on_progress))
+    tests, rl = datasets(config_text, "test_datasets"), _settings(config_text).get("rl")
+    named = datasets(config_text)
+    return list(look_at(named, read_dataset, on_progress, tests, rl=str(rl or "")))
+
+
+def _estimate(
+    settings: Mapping[str, Any], folder: Path, gpus: int, longest: int | None, *, hub: bool
+) -> Estimate:
+    from ftui.estimate.architecture import CannotSay
+    from ftui.estimate.estimate import estimate
+    from ftui.runtimes.model_shape import find_shape
+
+    base_model = settings.get("base_model")
+    if not isinstance(base_model, str):
+        raise CannotSay("there is no base model yet")
+    return estimate(settings, find_shape(base_model, folder, hub=hub), gpus, longest)
 
 
 def _edit(app: App[Any], path: Path) -> None:
@@ -172,9 +214,12 @@ def _install(kind: Kind, on_progress: Callable[[Progress], None], cancel: Event)
 
 def _prepare(plan: Plan, config_text: str) -> Run:
     from ftui.targets import get
+    from ftui.targets.documents import write_documents
     from ftui.targets.prepare import prepare
 
-    return prepare(plan, get(plan.target), config_text)
+    made = prepare(plan, get(plan.target), config_text)
+    write_documents(made, plan)
+    return made
 
 
 def _launch(plan: Plan, run: Run) -> None:
@@ -203,6 +248,8 @@ class Services:
     look: Callable[[str, Callable[[int], None]], list[Look]] = _look
     """What ftui itself finds in every row of a config's datasets. Raises ConfigError, and what its
     progress raises."""
+    estimate: Estimator = _estimate
+    """What a training needs of a GPU; quick, but where the model hub is asked. Raises CannotSay."""
     edit: Callable[[App[Any], Path], None] = _edit
     """The person's editor on a file; it may go on beside the app. Raises FtuiError."""
     save: Callable[[Plan, str], Plan] = _save

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftui.errors import FtuiError
@@ -12,6 +13,7 @@ from ftui.runs.events import History
 from ftui.runs.failure import what_went_wrong
 from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run, RunRecord, RunState
+from ftui.runs.resume import Resumption, resumption
 from ftui.runs.store import has_weights, read_record, state
 from ftui.runs.tail import EventFollower, LogFollower
 from ftui.runs.tripwires import Trip
@@ -32,6 +34,8 @@ class Ending:
     """What went wrong with it; None where nothing did."""
     fix: Fix | None = None
     """What to change in its config, where that mends it."""
+    going_on: Resumption | None = None
+    """Where it would go on; None where there is nothing left to train."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,6 @@ class Glance:
     """What is wrong with a run that still trains."""
     end: Ending | None = None
 
-    @property
-    def lost(self) -> bool:
-        """Whether it is done, and what came of it is of no use."""
-        wrong = self.end.wrong if self.end is not None else None
-        return self.state is RunState.DONE and wrong is not None
-
-    @property
-    def resumable(self) -> bool:
-        """Whether there is something left to train."""
-        return self.state.ended and (self.state is not RunState.DONE or self.lost)
-
 
 class Watcher:
     """Reads a run's files. Slow parts happen in `look`, which is called off the event loop."""
@@ -66,7 +59,7 @@ class Watcher:
         self._events = EventFollower(run)
         self._log = LogFollower(run, KEPT_LINES)
         self._lookout = Lookout(run)
-        self._ended: tuple[RunState, Ending] | None = None
+        self._ended: tuple[tuple[RunState, int], Ending] | None = None
 
     def look(self) -> Glance:
         """Read what is new. Raises RunNotFound when run.json cannot be read, OSError."""
@@ -78,18 +71,36 @@ class Watcher:
         if not standing.ended:
             trips = self._lookout.look(self.history)
             return Glance(standing, record, lines, trips)
-        if self._ended is None or events or lines or self._ended[0] is not standing:
-            self._ended = (standing, self._ending(standing))
+        seen = (standing, _written(self._run.output_dir))
+        if self._ended is None or events or lines or self._ended[0] != seen:
+            self._ended = (seen, self._ending(standing))
         return Glance(standing, record, lines, end=self._ended[1])
 
+    def forget(self) -> None:
+        """Find out anew how it ended: something was not as it seemed."""
+        self._ended = None
+
     def _ending(self, standing: RunState) -> Ending:
-        """Found out once, and again when more is said: it reads the end of the log."""
-        weights = has_weights(self._run)
+        """Found out once, and again when there is something new: it reads the end of the log."""
         wrong = what_went_wrong(self._run, standing, self.history)
-        if wrong is None or not wrong.changes:
-            return Ending(weights, wrong)
+        fix = self._fix(wrong) if wrong is not None and wrong.changes else None
+        return Ending(has_weights(self._run), wrong, fix, self._going_on())
+
+    def _fix(self, wrong: Diagnosis) -> Fix | None:
         from ftui.targets.resume import fix_for
 
         with contextlib.suppress(FtuiError, OSError):  # its config is gone, or is none
-            return Ending(weights, wrong, fix_for(self._run, wrong))
-        return Ending(weights, wrong)
+            return fix_for(self._run, wrong)
+        return None
+
+    def _going_on(self) -> Resumption | None:
+        with contextlib.suppress(FtuiError, OSError):  # it is done
+            return resumption(self._run, self.history)
+        return None
+
+
+def _written(folder: Path) -> int:
+    """When something in a folder was made or removed; 0 where there is none."""
+    with contextlib.suppress(OSError):
+        return folder.stat().st_mtime_ns
+    return 0

@@ -33,8 +33,8 @@ SEED = 20261128
 MANNERS = ("", "launcher")
 """One process, and one that starts another in a session of its own, as torchrun does."""
 LAUNCH = "import sys, pathlib; from ftui.runs.model import Run; "
-LAUNCH += "from ftui.targets.local import LocalTarget; "
-LAUNCH += "LocalTarget().launch(Run(pathlib.Path(sys.argv[1])))"
+LAUNCH += "from ftui.targets import local; local._STRAGGLERS_SECONDS = 0.2; "
+LAUNCH += "local.LocalTarget().launch(Run(pathlib.Path(sys.argv[1])))"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Killed]]:
         home: Path = tmp_path_factory.mktemp("kills")
         patch.setenv("FTUI_HOME", str(home))
         patch.setenv("FTUI_TRAIN_PYTHON", sys.executable)
-        patch.setenv("FTUI_STRAGGLERS_SECONDS", "0.2")
+        patch.setattr("ftui.targets.local._STRAGGLERS_SECONDS", 0.2)
         patch.setenv("SCRIPTED_STEP_SECONDS", "0.02")
         with ThreadPoolExecutor(4) as pool:
             yield list(pool.map(_once, range(KILLS)))

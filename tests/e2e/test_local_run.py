@@ -130,7 +130,7 @@ def test_numbers_that_are_lost_stop_the_run_and_it_begins_anew_with_smaller_step
     remember(run, [Tripwire.NAN])
     get("local").launch(run)
     wait_for(lambda: state(run).ended, "the end", LIMIT)
-    assert state(run) is RunState.STOPPED
+    assert state(run) is RunState.NUMBERS_LOST
     assert "numbers lost" in history(run).stop_reason
     fix = fix_of(run)
     assert fix is not None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from ftui.errors import RunNotFound
 from ftui.runs import process, store
 from ftui.runs.events import History
 from ftui.runs.failure import what_went_wrong
@@ -125,10 +126,10 @@ def launched_by_another(run: Run) -> Iterator[Callable[[], None]]:
 
 
 def end_processes(run: Run) -> None:
-    """Leave nothing of the run running, whatever a test did."""
-    supervisor = store.read_record(run).supervisor
-    if supervisor is not None and process.alive(supervisor):
-        with contextlib.suppress(ProcessLookupError):
+    """Leave nothing of the run running, whatever a test did, to its record too."""
+    with contextlib.suppress(RunNotFound, ProcessLookupError):
+        supervisor = store.read_record(run).supervisor
+        if supervisor is not None and process.alive(supervisor):
             os.kill(supervisor.pid, signal.SIGKILL)
     while left := members(run):
         process.send(left, signal.SIGKILL)

@@ -37,6 +37,7 @@ OUT_OF_MEMORY = (
 )
 OUT = Path("out")
 STEP_SECONDS = float(os.environ.get("SCRIPTED_STEP_SECONDS", "0"))
+NO_CHECKPOINT = 3
 KEPT = 2
 """Checkpoints; older ones are deleted."""
 
@@ -51,7 +52,7 @@ def main(steps: int, manner: str, checkpoint: str) -> int:
     print(f"asked to train {steps} steps", flush=True)
     if manner == "loading":
         time.sleep(600)
-    step = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
+    step = first_step(checkpoint)
     tell("train_begin", step, steps)
     while step < steps and wait_until_allowed(step + 1, heed=manner != "stubborn"):
         step += 1
@@ -69,6 +70,14 @@ def main(steps: int, manner: str, checkpoint: str) -> int:
         save()
         tell("saved", step, steps)
     return 0
+
+
+def first_step(checkpoint: str) -> int:
+    """Where it goes on; ends with NO_CHECKPOINT where that is not there."""
+    if checkpoint and not Path(checkpoint).is_dir():
+        print(f"ValueError: Can't find a valid checkpoint at {checkpoint}", flush=True)
+        sys.exit(NO_CHECKPOINT)
+    return int(checkpoint.rpartition("-")[2]) if checkpoint else 0
 
 
 def says(setting: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from textual.screen import Screen
@@ -41,7 +42,7 @@ class Stage(FtuiApp):
             run, then_chat=self._asks_chat, stop=self.stopped.append, resume=self._resume
         )
 
-    def _resume(self, run: Run, fix: Fix | None) -> Resumption:
+    def _resume(self, run: Run, fix: Fix | None, if_still: Resumption | None) -> Resumption:
         if not self.resumed_well:
             raise TargetUnavailable("no room", hint="make some")
         self.resumed.append(fix.after if fix is not None else "as it is")
@@ -103,6 +104,15 @@ def train(run: Run, steps: int) -> None:
         if step == 150:
             tell(run, "save", step, at=at)
     say(run, *(f"step {step} of the log" for step in range(1, steps + 1)))
+
+
+def keep(run: Run, step: int) -> Path:
+    """A whole checkpoint."""
+    folder = run.output_dir / f"checkpoint-{step}"
+    folder.mkdir()
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    (folder / "adapter_model.bin").write_text("")
+    return folder
 
 
 def finish(run: Run, code: int = 0, *, weights: bool = True) -> None:

@@ -48,7 +48,7 @@ async def test_the_palette_offers_what_the_keys_do(tmp_path: Path) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await shows(pilot, QUESTION, "small-lora")
         await pilot.press("ctrl+p")
-        await shows(pilot, "filter", "edit YAML", "light or dark", "quit")
+        await shows(pilot, "filter", "e edit", "light or dark", "quit")
         await pilot.press(*"light")
         await shows(pilot, "Switch between the two themes")
         await pilot.press("down", "enter")
@@ -71,7 +71,13 @@ def recorded(name: str, **extra: Any) -> Run:
 @pytest.mark.parametrize(
     ("events", "code", "words"),
     [
-        ("", ExitCode.OK, "small-1 goes on without ftui. Come back: ftui watch small-1"),
+        ("", ExitCode.OK, "small-1 is written; nothing runs yet. Start it: ftui resume small-1"),
+        (
+            '{"v": 1, "ts": 1.0, "event": "stop_requested"}\n'
+            '{"v": 1, "ts": 1.0, "event": "exit", "values": {"code": 0}}\n',
+            ExitCode.OK,
+            "small-1 is stopped. Go on with it: ftui resume small-1",
+        ),
         (
             '{"v": 1, "ts": 1.0, "event": "exit", "values": {"code": 1}}\n',
             ExitCode.RUN_FAILED,

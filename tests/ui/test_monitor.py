@@ -200,6 +200,6 @@ async def test_a_record_that_cannot_be_read_is_said_and_its_return_noticed(run: 
 def test_every_state_has_a_word_and_a_glyph(standing: RunState) -> None:
     from ftui.tui.widgets.run_words import state_word
 
-    glyph, word = state_word(standing).plain.split(" ")
+    glyph, word = state_word(standing).plain.split(" ", 1)
     assert len(glyph) == 1
     assert word == standing.value

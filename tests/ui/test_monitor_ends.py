@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
 import time
 from dataclasses import replace
 
@@ -10,9 +13,21 @@ from textual.widgets import Static
 
 from ftui.runs import store
 from ftui.runs.model import Run
+from ftui.tui.app import FtuiApp, Watch
 from ftui.tui.screens.monitor import MonitorScreen
 from tests.ui.conftest import screen_text, shows, until
-from tests.ui.monitors import GONE, NAME, Stage, finish, make_run, say, tell, train, trained_by
+from tests.ui.monitors import (
+    GONE,
+    NAME,
+    Stage,
+    finish,
+    keep,
+    make_run,
+    say,
+    tell,
+    train,
+    trained_by,
+)
 
 
 @pytest.fixture
@@ -53,11 +68,27 @@ async def test_numbers_that_were_lost_make_no_good_end(run: Run, size: tuple[int
     finish(run)
     app = Stage(run, then_chat=True)
     async with app.run_test(size=size) as pilot:
-        text = await shows(pilot, "▲ done, numbers lost", "∅ not a number", "at step 21")
-        assert "✓ done" not in text
+        text = await shows(pilot, "∅ numbers lost", "∅ not a number", "at step 21")
+        assert "done" not in text
+        assert "chat" not in text
         assert "smaller learning_rate" in " ".join(text.split())
         assert "r resume" in text
+        await pilot.press("c")
+        await pilot.pause()
         assert app.chats == [], "it is not worth talking with"
+
+
+async def test_a_stopped_run_whose_numbers_were_lost_is_not_talked_with_either(run: Run) -> None:
+    train(run, 20)
+    for step in range(21, 26):
+        tell(run, "log", step, at=1006, loss=0.0, grad_norm="nan")
+    (run.output_dir / "adapter_model.safetensors").write_text("")
+    tell(run, "stop_requested", 25, at=1006)
+    tell(run, "exit", at=1007, code=0)
+    async with Stage(run).run_test(size=(120, 40)) as pilot:
+        text = await shows(pilot, "∅ numbers lost", "25 of 375", "r resume")
+        assert "▲" not in text
+        assert "chat" not in text
 
 
 async def test_a_run_that_a_tripwire_stopped_says_which(run: Run) -> None:
@@ -121,6 +152,7 @@ async def test_a_failure_says_why_where_the_log_is_and_what_to_do(
     run: Run, size: tuple[int, int]
 ) -> None:
     train(run, 160)
+    keep(run, 150)
     say(run, "Traceback (most recent call last):", "torch.OutOfMemoryError: CUDA out of memory. Tr")
     finish(run, code=1, weights=False)
     async with Stage(run).run_test(size=size) as pilot:
@@ -195,12 +227,78 @@ async def test_what_cannot_go_on_says_why(run: Run) -> None:
     app = Stage(run)
     app.resumed_well = False
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await shows(pilot, "▲ stopped", "begin it again", "r resume")
+        await shows(pilot, "▲ stopped", "begin it again from nothing", "r resume")
         await pilot.press("r")
         await shows(pilot, "It does not go on", "no room")
         app.resumed_well = True
         await pilot.press("r")
         await until(pilot, lambda: app.resumed == ["as it is"])
+
+
+async def test_what_it_would_go_on_from_is_what_is_there(run: Run) -> None:
+    train(run, 160)
+    kept = keep(run, 150)
+    finish(run, code=1, weights=False)
+    async with Stage(run).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "go on from step 150", "out/checkpoint-150")
+        shutil.rmtree(kept)
+        text = await shows(pilot, "begin it again from nothing")
+        assert "checkpoint-150" not in text
+
+
+async def test_what_is_not_as_it_was_told_is_looked_at_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTUI_TRAIN_PYTHON", sys.executable)
+    train(run, 160)
+    kept = keep(run, 150)
+    trained_by(run, GONE)
+    finish(run, code=1, weights=False)
+    app = FtuiApp(Watch(run))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await shows(pilot, "go on from step 150")
+        (kept / "trainer_state.json").write_text("")  # as a crash would leave it
+        await pilot.press("r")
+        await shows(pilot, "It does not go on", "now it begins again from nothing")
+        await shows(pilot, "begin it again from nothing")
+        assert kept.is_dir()
+
+
+async def test_another_try_says_where_it_begins_since_when_and_hides_the_last_ones_end(
+    run: Run, size: tuple[int, int]
+) -> None:
+    train(run, 160)
+    say(run, "torch.OutOfMemoryError: CUDA out of memory")
+    finish(run, code=1, weights=False)
+    async with Stage(run).run_test(size=size) as pilot:
+        await shows(pilot, "✗ failed")
+        record = store.read_record(run)
+        store.write_record(run, replace(record, launched=time.time() - 30))
+        head = "── ftui: the run begins again from nothing ──"
+        say(run, head)
+        tell(run, "launched", again=True, from_step=0, aside="out.1")
+        text = await shows(pilot, "Waiting for the first step", "the log’s last line", head)
+        words = " ".join(text.split())
+        assert "It begins again from nothing; what it had trained is kept in out.1." in words
+        assert "10 min" not in text
+        assert re.search(r"first step +3[0-9] s", text)
+        tell(run, "train_begin", 0, at=2000.0)
+        tell(run, "log", 1, at=2001.0, loss=0.75)
+        finish(run)
+        await shows(pilot, "✓ done", "is in out.1")
+
+
+async def test_time_is_without_the_pauses_between_tries(run: Run) -> None:
+    train(run, 160)
+    finish(run, code=1, weights=False)
+    tell(run, "launched", at=90_000.0, again=True, from_step=160)
+    tell(run, "train_begin", 160, at=90_010.0)
+    tell(run, "log", 375, at=90_040.0, loss=0.5)
+    (run.output_dir / "adapter_model.safetensors").write_text("")
+    tell(run, "saved", 375, at=90_050.0)
+    tell(run, "exit", at=90_055.0, code=0)
+    async with Stage(run).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "✓ done", "2 min 20 s")  # 1 min 35 s and 45 s
 
 
 async def test_a_failure_before_the_first_step_has_no_empty_curve(run: Run) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from ftui import paths
 from ftui.runs import process, store
 from ftui.runs.listing import FIRST_RUN
 from ftui.runs.model import ProcessId, Run, RunRecord
+from ftui.runs.resume import Resumption
+from ftui.targets.resume import Fix
 from ftui.tui.app import FtuiApp, Glyphs, Runs, Watch
 from ftui.tui.screens.compare import CompareScreen
 from ftui.tui.screens.monitor import MonitorScreen
@@ -37,7 +40,12 @@ class Stage(FtuiApp):
         self.resumed: list[Run] = []
 
     def _runs(self, words: tuple[str, ...] = (), sort: str = "newest") -> Screen[Any]:
-        return RunsScreen(words, sort, stop=self.stopped.append, resume=self.resumed.append)
+        return RunsScreen(words, sort, stop=self.stopped.append, resume=self._resume)
+
+    def _resume(self, run: Run, fix: Fix | None, if_still: Resumption | None) -> Resumption:
+        assert if_still is not None
+        self.resumed.append(run)
+        return if_still
 
     @property
     def table(self) -> RunTable:
@@ -157,6 +165,31 @@ async def test_a_run_whose_record_cannot_be_read_is_listed(three: dict[str, Run]
         await shows(pilot, "▲ unreadable", "nano-birch", "its record cannot be read", "3 runs")
 
 
+async def test_lost_numbers_are_a_state_of_their_own(three: dict[str, Run]) -> None:
+    """One that came to its end, and one that was stopped."""
+    nan = line("log", 30, at=1031.0, loss=0.0, grad_norm="nan")
+    for name in ("birch", "cedar"):
+        told = three[name].events_file.read_text().splitlines(keepends=True)
+        ending = [nan, nan] if name == "birch" else [nan, nan, line("stop_requested")]
+        three[name].events_file.write_text("".join([*told[:-1], *ending, told[-1]]))
+    app = Stage("numbers lost")
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await shows(pilot, "2 of 3 runs", "r resume")
+        assert text.count("∅ numbers lost") == 2
+        await pilot.press("D")
+        await shows(pilot, "cannot be resumed then")
+
+
+async def test_a_resumed_run_comes_first_again(three: dict[str, Run]) -> None:
+    app = Stage()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "newest first")
+        assert rows(app)[-1] == "other-cedar"
+        record = store.read_record(three["cedar"])
+        store.write_record(three["cedar"], replace(record, launched=time.time()))
+        await until(pilot, lambda: rows(app)[0] == "other-cedar")
+
+
 async def test_thousands_of_rows_are_walked_at_once() -> None:
     for number in range(300):
         made(f"nano-{number:03}", number, 1, code=1)
@@ -167,7 +200,7 @@ async def test_thousands_of_rows_are_walked_at_once() -> None:
         await shows(pilot, "nano-299")
         await pilot.press("pageup", "home", "k")
         assert app.here == "nano-000"
-        await shows(pilot, "▸   ✗ failed       nano-000")
+        await shows(pilot, "▸   ✗ failed        nano-000")
 
 
 # ── Finding ──────────────────────────────────────────────────────────────────────────────────

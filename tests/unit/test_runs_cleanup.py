@@ -18,7 +18,7 @@ from ftui import paths
 from ftui.cli import cli
 from ftui.errors import ExitCode, FtuiError, UsageError
 from ftui.plain.runs import clean as clean_up
-from ftui.runs import cleanup, store
+from ftui.runs import cleanup, lock, store
 from ftui.runs.checkpoints import checkpoints
 from ftui.runs.cleanup import Level, Usage, clean, finish_removals, size_words, usage
 from ftui.runs.members import members
@@ -280,7 +280,6 @@ def test_of_a_launch_and_a_removal_at_once_one_wins(level: Level) -> None:
     """The run is cleaned, or it trains and is whole; where it was only cleaned it may train too."""
     for _ in range(ROUNDS):
         run = runs.make_run(steps=1)
-        allow(run, 1)
         (run.prepared_dir / "abc").mkdir(parents=True)
         launched, cleaned = _race(run, level)
         assert launched or cleaned
@@ -288,6 +287,7 @@ def test_of_a_launch_and_a_removal_at_once_one_wins(level: Level) -> None:
             assert not launched
             assert not run.folder.exists()
         if launched:
+            allow(run, 1)
             wait_for(lambda run=run: runs.state(run) is RunState.DONE, "its end")  # type: ignore[misc]
 
 
@@ -303,10 +303,11 @@ def test_nobody_launches_a_run_that_is_being_cleaned(
         return usage(run)
 
     monkeypatch.setattr(cleanup, "usage", slow_usage)
+    monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.1)
     cleaner = threading.Thread(target=clean, args=(run, level))
     cleaner.start()
     assert measuring.wait(30)
-    with pytest.raises(FtuiError, match="running already"):
+    with pytest.raises(FtuiError, match="is busy"):
         LocalTarget().launch(run)
     refused.set()
     cleaner.join()
@@ -348,7 +349,7 @@ def test_checkpoints_that_a_run_with_lost_numbers_would_go_on_from_are_kept(run:
         + '{"v": 1, "event": "saved", "step": 8, "max_steps": 8}\n'
         '{"v": 1, "event": "exit", "values": {"code": 0}}\n'
     )
-    assert store.state(run) is RunState.DONE
+    assert store.state(run) is RunState.NUMBERS_LOST
     result = CliRunner().invoke(cli, ["runs", "--clean", "-y"])
     assert "nothing to remove" in result.stderr
     assert (run.output_dir / "checkpoint-4").exists()

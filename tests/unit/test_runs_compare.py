@@ -15,7 +15,7 @@ from ftui.cli import cli
 from ftui.errors import ExitCode
 from ftui.runs import store
 from ftui.runs.compare import Side, compare, facts
-from ftui.runs.events import History, Point
+from ftui.runs.events import Event, History, Point
 from ftui.runs.model import Run, RunRecord, RunState
 
 
@@ -75,7 +75,8 @@ def test_places_in_the_run_s_own_folder_are_left_out() -> None:
 
 
 def test_what_they_came_to() -> None:
-    history = History(step=30, max_steps=40, started=100.0, last_time=190.0)
+    history = History()
+    history.extend([Event("train_begin", 100.0, 0, 40), Event("step", 190.0, 30, 40)])
     history.series["loss"] = [Point(10, 2.0), Point(20, 0.5), Point(30, 0.75)]
     history.series["eval_loss"] = [Point(15, 1.0), Point(30, float("nan"))]
     good, bare = compare([side("good", {}, history), side("bare", {})]).outcomes

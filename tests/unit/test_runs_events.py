@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -93,7 +94,39 @@ def test_series_carry_axolotls_names() -> None:
     assert told.latest("loss") == 1.5
     assert told.latest("grad_norm") is None
     assert [point.step for point in told.checkpoints] == [2]
-    assert (told.step, told.max_steps, told.started, told.last_time) == (2, 10, 5.0, 7.0)
+    assert (told.step, told.max_steps, told.seconds, told.last_time) == (2, 10, 2.0, 7.0)
+
+
+@pytest.mark.parametrize("code", [1, None], ids=["ended", "vanished"])
+def test_time_is_that_of_all_tries_without_the_pauses_between(code: int | None) -> None:
+    told = history(line("launched", ts=90))
+    assert told.seconds is None
+    told.extend([Event("train_begin", 100.0, 0, 10), Event("log", 120.0, 4, 10)])
+    assert told.seconds == 20.0
+    told.extend([Event("exit", 125.0, values={"code": code})] if code is not None else [])
+    trained = told.seconds or 0.0
+    assert trained == (25.0 if code else 20.0)
+    told.add(Event("launched", 5000.0, values={"again": True, "from_step": 4}))
+    assert told.seconds == trained
+    told.extend([Event("train_begin", 5010.0, 4, 10), Event("log", 5016.0, 6, 10)])
+    assert told.seconds == trained + 6
+    told.extend([Event("exit", 5017.0, values={"code": 0}), Event("stop_requested", 9000.0)])
+    assert told.seconds == trained + 7
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ""),
+        ({"pid": 7, "again": "yes", "from_step": "4"}, ""),
+        ({"again": True, "from_step": 1200}, "goes on from step 1,200"),
+        ({"again": True, "from_step": 4, "aside": "out.2"},
+         "goes on from step 4; what came after it is kept in out.2"),
+        ({"again": True, "from_step": 0, "aside": ""}, "begins again from nothing"),
+    ],
+)  # fmt: skip
+def test_a_launch_says_where_its_try_begins(values: dict[str, Any], words: str) -> None:
+    assert history(line("launched", **values)).newest_try.words == words
 
 
 def test_time_left_follows_the_pace_of_the_steps() -> None:

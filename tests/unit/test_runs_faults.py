@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from ftui.runs.members import members
 from ftui.runs.model import Run, RunState
 from ftui.targets.local import LocalTarget
 from tests.standins import bounds, runs, secrets
-from tests.standins.runs import allow, history, state, supervisor, trainer, wait_for
+from tests.standins.runs import allow, history, state, wait_for
 
 COMMANDS = (
     ("runs",),
@@ -36,35 +35,10 @@ CODES = (ExitCode.OK, ExitCode.RUN_FAILED, ExitCode.USAGE, ExitCode.UNAVAILABLE)
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
-    """The runs of a test, in its own home; nothing of them is left running after it."""
-    monkeypatch.setenv("FTUI_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FTUI_TRAIN_PYTHON", sys.executable)
-    made: list[Run] = []
-    yield made
-    for run in made:
-        end(run)
-
-
-def end(run: Run) -> None:
-    """End what is left of a run, though its record may be broken."""
-    while left := members(run):
-        process.send(left, signal.SIGKILL)
-        process.kill_after(left, 5.0)
-
-
-@pytest.fixture
-def failed(made: list[Run]) -> Run:
-    """A run of 9 steps that was killed at step 5, with checkpoints of steps 2 and 4."""
-    run = runs.make_run(9)
-    made.append(run)
-    LocalTarget().launch(run)
-    allow(run, 5)
-    wait_for(lambda: history(run).step == 5, "step 5")
-    os.kill(trainer(run).pid, signal.SIGKILL)
-    wait_for(lambda: not process.alive(supervisor(run)), "the end")
-    allow(run, 9)  # what resumes it comes to its end
-    return run
+def failed(killed: Run) -> Run:
+    """A run that was killed at step 5 of 9; what resumes it comes to its end."""
+    allow(killed, 9)
+    return killed
 
 
 class Said:

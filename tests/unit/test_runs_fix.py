@@ -115,9 +115,10 @@ def test_checkpoints_with_lost_numbers_are_passed_over(launched: Failed) -> None
 
 def test_from_the_start_with_what_was_trained_put_aside(launched: Failed) -> None:
     run = launched("nan")
-    assert state(run) is RunState.DONE
+    assert state(run) is RunState.NUMBERS_LOST
     found = resume(run, _fix(run))
-    assert found.words.startswith("begins again: ")
+    assert found.words.startswith("begins again from nothing: ")
+    assert found.words.endswith("; what it had trained is kept in out.1")
     _until_done(run)
     assert "learning_rate: 0.0001\n" in run.config_file.read_text()
     told = history(run)

@@ -24,6 +24,7 @@ from ftui.runs.model import Run, RunState
 from ftui.runs.store import has_weights, read_record
 from ftui.runs.tripwires import Tripwire
 from ftui.targets.local import LocalTarget
+from ftui.targets.resume import resume
 from tests.standins import runs
 from tests.standins.runs import allow, history, state, wait_for
 
@@ -35,7 +36,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
     """Launches a scripted run that some tripwires may stop."""
     monkeypatch.setenv("FTUI_HOME", str(tmp_path))
     monkeypatch.setenv("FTUI_TRAIN_PYTHON", sys.executable)
-    monkeypatch.setenv("FTUI_GUARD_SECONDS", "0.05")
+    monkeypatch.setattr("ftui.targets.local._GUARD_SECONDS", 0.05)
     made: list[Run] = []
 
     def launch(manner: str, wires: Sequence[Tripwire] = (), steps: int = 9) -> Run:
@@ -67,7 +68,7 @@ def test_it_stops_with_a_checkpoint_and_says_why(
     _at(run, 4)
     assert state(run) is RunState.TRAINING, "two steps may be odd"
     allow(run, 5)
-    _until(run, RunState.STOPPED)
+    _until(run, RunState.NUMBERS_LOST)
     told = history(run)
     assert told.stop_reason.startswith("numbers lost: the training fell apart at step 3")
     assert told.stop_reason.endswith("(--stop-on nan)")
@@ -77,14 +78,15 @@ def test_it_stops_with_a_checkpoint_and_says_why(
 
     assert follow.until_ended(run) == ExitCode.RUN_FAILED
     said = capsys.readouterr().out
-    assert f"▲ stopped  {run.name}  at step 5 of 9" in said
+    assert f"∅ numbers lost  {run.name}  at step 5 of 9" in said
+    assert "worth nothing" in said
     assert "--stop-on nan" in said
 
 
 def test_it_goes_on_where_nobody_asked(launch: Launch) -> None:
     run = launch("nan", [Tripwire.DISK, Tripwire.STALL])
     allow(run, 9)
-    _until(run, RunState.DONE)
+    _until(run, RunState.NUMBERS_LOST)
     assert not history(run).stop_requested
 
 
@@ -94,10 +96,10 @@ def test_a_run_that_is_done_with_lost_numbers_says_so(
     run = launch("nan")
     allow(run, 9)
     wait_for(lambda: history(run).exit_code == 0, "the exit event")
-    assert state(run) is RunState.DONE
+    assert state(run) is RunState.NUMBERS_LOST
     assert follow.until_ended(run) == ExitCode.RUN_FAILED
     said = capsys.readouterr().out
-    assert f"▲ done, but its weights are worth nothing  {run.name}  9 steps" in said
+    assert f"∅ numbers lost  {run.name}  at step 9 of 9" in said
     assert "✓" not in said
     assert "fell apart at step 3" in said
     assert "Set learning_rate: 0.0001: a quarter of the learning rate" in said
@@ -107,14 +109,14 @@ def test_a_run_that_is_done_with_lost_numbers_says_so(
 def test_a_resumed_run_is_guarded_again(launch: Launch) -> None:
     run = launch("nan", [Tripwire.NAN])
     allow(run, 5)
-    _until(run, RunState.STOPPED)
+    _until(run, RunState.NUMBERS_LOST)
     wait_for(lambda: history(run).exit_code == 0, "the exit event")
     (run.folder / "allowed").unlink()
-    LocalTarget().launch(run, "out/checkpoint-4")
+    resume(run)
     wait_for(lambda: history(run).training, "the training")
     assert history(run).stop_reason == ""
     allow(run, 5)
-    _until(run, RunState.STOPPED)
+    _until(run, RunState.NUMBERS_LOST)
     assert history(run).stop_reason
 
 
@@ -196,7 +198,7 @@ def test_it_never_asks_a_second_time(launch: Launch) -> None:
     os.utime(draft, (a_while_ago, a_while_ago))
     draft.rename(run.stop_file)  # as a person asked, where a full disk has no room for the event
     Guard(run).look()
-    _until(run, RunState.STOPPED)
+    _until(run, RunState.NUMBERS_LOST)
     wait_for(lambda: history(run).exit_code == 0, "the exit event")
 
 

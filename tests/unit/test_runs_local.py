@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -25,17 +24,6 @@ from tests.standins import runs
 from tests.standins.runs import allow, failure_words, history, state, supervisor, trainer, wait_for
 
 Launch = Callable[..., Run]
-
-
-@pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Run]]:
-    """The runs of a test, in its own home; nothing of them is left running after it."""
-    monkeypatch.setenv("FTUI_HOME", str(tmp_path))
-    monkeypatch.setenv("FTUI_TRAIN_PYTHON", sys.executable)
-    made: list[Run] = []
-    yield made
-    for run in made:
-        runs.end_processes(run)
 
 
 @pytest.fixture
@@ -176,7 +164,7 @@ def test_workers_without_launcher_and_supervisor_are_seen_and_ended(launch: Laun
 def test_a_launcher_that_is_killed_leaves_no_worker(
     launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FTUI_STRAGGLERS_SECONDS", "0.1")
+    monkeypatch.setattr("ftui.targets.local._STRAGGLERS_SECONDS", 0.1)
     run = _training(launch(manner="launcher"))
     os.kill(trainer(run).pid, signal.SIGKILL)
     _until(run, RunState.FAILED)

@@ -77,6 +77,12 @@ def test_the_latest_is_one_that_was_started() -> None:
     assert store.find("latest") == started
 
 
+def test_one_that_was_started_again_is_the_newest() -> None:
+    old, new = made(1.0), made(2.0)
+    store.write_record(old, replace(store.read_record(old), launched=3.0))
+    assert store.list_runs() == [old, new]
+
+
 def test_no_folder_no_runs() -> None:
     assert store.list_runs() == []
     with pytest.raises(RunNotFound, match="no runs yet"):
@@ -86,8 +92,31 @@ def test_no_folder_no_runs() -> None:
 def test_an_unknown_run_names_the_nearest() -> None:
     run = made(1.0)
     with pytest.raises(RunNotFound) as caught:
-        store.find(run.name[:-1])
+        store.find(run.name[:-1] + "zz")
     assert run.name in caught.value.hint
+
+
+def test_the_beginning_or_the_last_words_of_a_name_do_where_only_one_run_has_them() -> None:
+    run, other = made(1.0, "nano-sql"), made(2.0, "llama3")
+    word = run.name.rpartition("-")[2]
+    for short in ("nano", run.name[:-1], word, run.name.removeprefix("nano-sql-")):
+        assert store.find(short) == run
+    assert store.find("llama3") == other
+    for name in ("sql", word[1:], "", run.name.upper()):
+        with pytest.raises(RunNotFound):
+            store.find(name)
+    with pytest.raises(RunNotFound) as caught:
+        store.find("nano", whole=True)
+    assert run.name in caught.value.hint
+
+
+def test_a_short_name_of_several_runs_names_them() -> None:
+    runs = [made(float(number), "nano") for number in range(3)]
+    with pytest.raises(RunNotFound, match="3 runs are called 'nano' for short") as caught:
+        store.find("nano")
+    assert caught.value.hint == ", ".join(sorted(run.name for run in runs))
+    made(1.0, runs[0].name)
+    assert store.find(runs[0].name) == runs[0], "the whole name is no short one"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../runs", "a/b", "/etc", "nano\n", "NANO", "a\0"])

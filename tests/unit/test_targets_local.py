@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from ftui import paths
 from ftui.errors import ConfigError, TargetUnavailable, UsageError
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.plan import Needs, Plan, Preset, start
+from ftui.plan.presets import find
 from ftui.runs import store
 from ftui.targets import get, local
 from ftui.targets.local import LocalTarget
@@ -62,7 +65,7 @@ def test_a_plan_without_needs_runs_anywhere(tmp_path: Path, target: LocalTarget)
     ("needs", "gpus", "words"),
     [
         (Needs(1, 24), (), "needs 1 GPU with 24 GiB; this machine has no GPU"),
-        (Needs(1, 80), (A10,), "needs 1 GPU with 80 GiB; this machine has NVIDIA A10 22 GiB"),
+        (Needs(1, 80), (A10,), "needs a GPU with 80 GiB; NVIDIA A10 has 22"),
         (Needs(2, 24), (A10,), "needs 2 GPUs with 24 GiB each; this machine has NVIDIA A10 22 GiB"),
         (Needs(1), (), "needs 1 GPU; this machine has no GPU"),
     ],
@@ -85,6 +88,23 @@ def test_a_24_gb_card_counts_as_24_gib(
 ) -> None:
     there = has(Hardware(8, 64, (A10, A10)), monkeypatch)
     assert there.problems(plan(tmp_path, Needs(2, 24))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("llama3-8b-qlora", ""),
+        ("llama3-8b-lora", ""),  # tight, but what is expected fits
+        ("olmo2-1b-full", ""),
+        ("llama3-8b-pretrain", "needs about 26.2 GiB (21.0 to 31.5); NVIDIA A10 has 21.7"),
+    ],
+)
+def test_memory_is_judged_by_the_estimate_and_not_by_what_a_preset_asks_for(
+    target: LocalTarget, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    there = has(Hardware(8, 64, (A10,)), monkeypatch)
+    problems = there.problems(dataclasses.replace(start(find(name)), gpus=1))
+    assert [problem.what[: len(told)] for problem in problems] == ([told] if told else [])
 
 
 def test_a_full_disk_is_a_problem_before_the_run(
@@ -164,12 +184,12 @@ def test_an_edited_config_that_cannot_be_followed_is_refused(
     assert store.list_runs() == []
 
 
-def environment(run_folder: Path) -> dict[str, str]:
+def environment(run_folder: Path, **variables: str) -> dict[str, str]:
     """What train.sh gives to its command, seen by running it from elsewhere."""
     script = run_folder / "train.sh"
     lines = script.read_text().splitlines()
     script.write_text("\n".join(["env" if line.startswith("exec ") else line for line in lines]))
-    clean = {"PATH": os.environ["PATH"]}
+    clean = {"PATH": os.environ["PATH"], **variables}
     done = subprocess.run(
         ["/bin/sh", str(script)], cwd="/", env=clean, capture_output=True, text=True, check=True
     )
@@ -187,6 +207,17 @@ def test_train_sh_runs_by_hand_from_anywhere(tmp_path: Path, target: LocalTarget
     assert given["OMP_NUM_THREADS"] == "2"
     assert given["PATH"].startswith(str(Path(sys.executable).parent) + os.pathsep)
     assert "CUDA_VISIBLE_DEVICES" not in given
+
+
+@pytest.mark.parametrize("variables", [{}, {"FTUI_EVENTS": "events.jsonl"}], ids=["hand", "ftui"])
+def test_a_request_to_stop_is_forgotten_by_who_starts_it_again(
+    tmp_path: Path, target: LocalTarget, variables: dict[str, str]
+) -> None:
+    """By hand that is train.sh; under ftui, which does it before, the request may be a new one."""
+    run = prepare(plan(tmp_path), target)
+    run.stop_file.touch()
+    environment(run.folder, **variables)
+    assert run.stop_file.exists() is bool(variables)
 
 
 def test_a_model_from_the_hub_may_be_fetched(tmp_path: Path, target: LocalTarget) -> None:
@@ -231,3 +262,57 @@ def test_a_home_that_cannot_be_made_is_one_clear_error(
     with pytest.raises(TargetUnavailable) as caught:
         prepare(plan(tmp_path), target)
     assert "FTUI_HOME" in caught.value.hint
+
+
+# ── What a ftui that was killed leaves behind ────────────────────────────────────────────────
+
+
+KILLED = """
+import os
+from ftui.cli import main
+from ftui.runs import store
+store.write_record = lambda *_: os._exit(9)
+main()
+"""
+
+
+def old(path: Path) -> None:
+    a_while_ago = time.time() - 2 * 3600
+    os.utime(path, (a_while_ago, a_while_ago))
+
+
+def test_a_draft_of_a_ftui_that_was_killed_is_removed_by_the_next_one(
+    tmp_path: Path, target: LocalTarget
+) -> None:
+    command = ["--preset", "nano-sql-lora", "--dry-run"]
+    child = subprocess.run([sys.executable, "-c", KILLED, *command], stdin=subprocess.DEVNULL)
+    assert child.returncode == 9
+    [draft] = [path for path in paths.runs_dir().iterdir() if path.name.startswith(".")]
+    assert (draft / "config.yml").exists()
+    prepare(plan(tmp_path), target)
+    assert draft.exists(), "it may be another ftui's, at work"
+    old(draft)
+    run = prepare(plan(tmp_path), target)
+    assert not draft.exists()
+    assert not draft.with_name(draft.name[1:]).exists()
+    assert run in store.list_runs()
+
+
+@pytest.mark.parametrize(
+    ("hidden", "beside"),
+    [(".git/config", ""), (".mine/config.yml", ""), (".mine/notes.txt", "mine"),
+     (".mine/config.yml", "mine/notes.txt"), (".mine", "mine")],
+)  # fmt: skip
+def test_what_is_hidden_there_and_no_draft_stays(
+    tmp_path: Path, target: LocalTarget, hidden: str, beside: str
+) -> None:
+    file, other = paths.runs_dir() / hidden, paths.runs_dir() / beside
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("my own")
+    if beside:
+        (other.parent if other.suffix else other).mkdir(exist_ok=True)
+    if other.suffix:
+        other.write_text("mine, too")
+    old(paths.runs_dir() / Path(hidden).parts[0])
+    prepare(plan(tmp_path), target)
+    assert file.read_text() == "my own"

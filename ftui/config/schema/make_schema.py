@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 
-class _Everything(GenerateJsonSchema):  # type: ignore[misc]
+class _Everything(GenerateJsonSchema):  # type: ignore[misc,unused-ignore]
     """Types that JSON has no words for become `anything`; enums of objects become their names."""
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:

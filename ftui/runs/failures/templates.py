@@ -8,6 +8,16 @@ from ftui.runs.failures.signature import Signature
 
 SIGNATURES = (
     Signature(
+        name="no-tokenizer-file",
+        cause=Cause.CRASHED,
+        pattern=r"^ValueError: Couldn't instantiate the backend tokenizer from one of:",
+        what="the base model's tokenizer cannot be made from the files that are there",
+        why="tokenizer.json is missing or not whole; older kinds of tokenizer need sentencepiece "
+        "or tiktoken to be read",
+        hint="download the base model again, tokenizer.json too; or pip install sentencepiece "
+        "tiktoken into the train runtime (ftui doctor names it)",
+    ),
+    Signature(
         name="no-chat-template",
         cause=Cause.CRASHED,
         pattern=(

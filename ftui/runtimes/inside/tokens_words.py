@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-import jinja2  # type: ignore[import-not-found]
+import jinja2  # type: ignore[import-not-found,unused-ignore]
 from datasets.exceptions import DatasetGenerationError  # type: ignore[import-not-found]
 from pydantic import ValidationError
 from tokens_ledger import Unusable  # type: ignore[import-not-found]

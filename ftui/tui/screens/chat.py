@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -19,12 +20,15 @@ from textual.worker import Worker
 from ftui.errors import FtuiError, PresetError, RunNotFound
 from ftui.plan.plan import Preset
 from ftui.plan.presets import find as find_preset
+from ftui.runs.failure import doubt
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
 from ftui.serve.client import stream as stream_answer
 from ftui.serve.endpoint import Endpoint
 from ftui.serve.server import Phase, serve_run
+from ftui.tui import theme
 from ftui.tui.app import FtuiApp
+from ftui.tui.background import in_background
 from ftui.tui.widgets import serving
 from ftui.tui.widgets.lines import TopLine
 from ftui.tui.widgets.talk import Stream, Talk
@@ -78,7 +82,20 @@ class ChatScreen(Screen[None]):
         """Start the server."""
         self._show_memory()
         self.set_interval(0.2, self._show_server)
+        self._warn()
         self.action_retry()
+
+    @work
+    async def _warn(self) -> None:
+        doubtful = await in_background(lambda: doubt(self.talked_to))
+        if doubtful:
+            self.notify(
+                doubtful,
+                title=f"{theme.WARNING} {self.talked_to.name}",
+                severity="warning",
+                timeout=60,
+                markup=False,
+            )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Talking needs a server; trying again needs a failure."""

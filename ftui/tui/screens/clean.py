@@ -15,7 +15,7 @@ from textual.widgets import Footer, Static
 
 from ftui.runs.cleanup import Level, Usage, size_words, usage
 from ftui.runs.listing import Entry
-from ftui.runs.resume import done_for_good
+from ftui.runs.model import RunState
 from ftui.text import counted, printable
 from ftui.tui import theme
 from ftui.tui.background import in_background
@@ -40,7 +40,6 @@ class CleanScreen(ModalScreen[Level | None]):
         self._entries = entries
         self._at_work = at_work
         self._usages: Sequence[Usage] = ()
-        self._for_good = False
         self._chosen = 0
 
     def compose(self) -> ComposeResult:
@@ -60,14 +59,9 @@ class CleanScreen(ModalScreen[Level | None]):
 
     @work
     async def _measure(self) -> None:
-        self._usages, self._for_good = await in_background(self._look)
+        self._usages = await in_background(lambda: [usage(entry.run) for entry in self._entries])
         self._chosen = 0 if self._frees(Level.LEFTOVERS) else 1
         self._show()
-
-    def _look(self) -> tuple[Sequence[Usage], bool]:
-        """What the runs take, and whether nobody will want to go on with any of them."""
-        for_good = all(done_for_good(entry.run, entry.state) for entry in self._entries)
-        return [usage(entry.run) for entry in self._entries], for_good
 
     def _frees(self, level: Level) -> int:
         return sum(each.frees(level) for each in self._usages)
@@ -94,7 +88,7 @@ class CleanScreen(ModalScreen[Level | None]):
             return "Weights, curves and log go too. There is no way back."
         if not self._frees(level):
             return "There are none."
-        if self._for_good:
+        if all(entry.state is RunState.DONE for entry in self._entries):
             return "The final weights, the curves and the log stay."
         return "What is not done for good cannot be resumed then. Weights, curves, log stay."
 

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
+from ftui.runs.resume import Resumption
 from ftui.targets.resume import Fix
 from ftui.text import printable
 
@@ -32,9 +33,10 @@ class FixScreen(ModalScreen[Choice | None]):
         Binding("escape", "dismiss(None)", "not now", key_display="esc"),
     ]
 
-    def __init__(self, fix: Fix) -> None:
+    def __init__(self, fix: Fix, going_on: Resumption | None = None) -> None:
         super().__init__()
         self._fix = fix
+        self._going_on = going_on
 
     def compose(self) -> ComposeResult:
         """What it does, the lines that change, and from where it goes on."""
@@ -48,8 +50,8 @@ class FixScreen(ModalScreen[Choice | None]):
             with VerticalScroll(id="diff"):
                 yield Static(diff(self._fix.before, self._fix.after), markup=False)
             where = (
-                "It goes on from its last whole checkpoint."
-                if found.resumes
+                f"It {self._going_on.words}."
+                if found.resumes and self._going_on is not None
                 else "It begins again; what it has trained so far is kept in out.1 (or .2, …)."
             )
             yield Static(

@@ -7,7 +7,6 @@ number of viewers may watch and none of them matters to the run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on, work
@@ -19,16 +18,10 @@ from textual.widgets import Footer, Static
 
 from ftui.errors import FtuiError
 from ftui.runs.model import Run, RunState
-from ftui.runs.resume import Resumption
-from ftui.targets.resume import Fix
-from ftui.targets.resume import resume as resume_run
-from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
-from ftui.tui.run_actions import STOP_MEANS, stop_run
-from ftui.tui.screens.confirm import ConfirmScreen
-from ftui.tui.screens.fix import Choice, FixScreen
-from ftui.tui.screens.panes import Panes
-from ftui.tui.watcher import Glance, Watcher
+from ftui.tui.run_actions import Resume, Stop, resume_run, stop_run
+from ftui.tui.screens.run_keys import RunKeys
+from ftui.tui.watcher import Glance
 from ftui.tui.widgets import run_end, run_words
 from ftui.tui.widgets.lines import explain
 from ftui.tui.widgets.numbers import NumbersStrip, NumbersTable
@@ -43,7 +36,7 @@ LOOK = Binding.Group("smoothing", compact=True)
 ZOOM = Binding.Group("zoom", compact=True)
 
 
-class MonitorScreen(Panes):
+class MonitorScreen(RunKeys):
     """One run, live or afterwards."""
 
     CSS_PATH = "../styles/monitor.tcss"
@@ -73,24 +66,17 @@ class MonitorScreen(Panes):
         Binding("0", "zoom(0)", "all steps", key_display="0", group=ZOOM),
         Binding("l", "log_y", "log scale", show=False),
     ]
-    app: FtuiApp
 
     def __init__(
         self,
         run: Run,
         *,
         then_chat: bool = False,
-        stop: Callable[[Run], object] = stop_run,
-        resume: Callable[[Run, Fix | None], Resumption] = resume_run,
+        stop: Stop = stop_run,
+        resume: Resume = resume_run,
     ) -> None:
-        super().__init__()
-        self.watched = run
+        super().__init__(run, stop, resume)
         self._then_chat = then_chat
-        self._stop = stop
-        self._resume = resume
-        self._resuming = False
-        self._watcher = Watcher(run)
-        self._glance: Glance | None = None
         self._last_line = ""
         self._head = RunHead(id="head")
         self._trips = TripLines(id="trips")
@@ -147,15 +133,15 @@ class MonitorScreen(Panes):
         said = [line for line in glance.lines if line.strip()]
         self._last_line = said[-1] if said else self._last_line
         self._log.write(glance.lines)
-        self._head.show(self.watched, glance.record.target, glance.state, history, lost=glance.lost)
+        self._head.show(self.watched, glance.record.target, glance.state, history)
         self._trips.show(glance.trips)
         self._chart.show(history)
         self._strip.show(history)
         self._table.show(history, glance.record)
-        if not history.series and not glance.state.ended:
-            self._show_waiting(
-                run_words.waiting(glance.state, glance.record.created, self._last_line)
-            )
+        starting = glance.state is RunState.STARTING  # again: the curve is of the try before
+        if starting or (not history.series and not glance.state.ended):
+            since, begins = glance.record.begun, history.newest_try.words
+            self._show_waiting(run_words.waiting(glance.state, since, self._last_line, begins))
         else:
             self.remove_class("-waiting")
         if before is None or (before.state, before.end) != (glance.state, glance.end):
@@ -179,12 +165,7 @@ class MonitorScreen(Panes):
         elif self._tabs.chosen == "result":
             self._show_pane("curve")
         self.refresh_bindings()
-        if (
-            glance.state is RunState.DONE
-            and not glance.lost
-            and self._then_chat
-            and self.is_current
-        ):
+        if glance.state is RunState.DONE and self._then_chat and self.is_current:
             self._then_chat = False
             self.app.open_chat(self.watched)
 
@@ -211,9 +192,9 @@ class MonitorScreen(Panes):
         if action in ("stop", "detach"):
             return not ended
         if action == "resume":
-            return self._glance is not None and self._glance.resumable and not self._resuming
+            return self._resumable
         if action == "chat":
-            return self._weights
+            return self._talkative
         narrow = self.has_class("-narrow")
         if action == "next_pane":
             return narrow
@@ -222,80 +203,6 @@ class MonitorScreen(Panes):
         if action in ("follow", "search", "find", "filter", "wrap", "copy"):
             return not narrow or self.has_class("-pane-log")
         return True
-
-    def action_stop(self) -> None:
-        """Ask once; while the run is stopping, end it at once."""
-        if self._stopping:
-            self._stop_now()
-            return
-
-        def answered(sure: bool | None) -> None:
-            if sure and not self._stopping:  # somebody else may have asked meanwhile
-                self._stop_now()
-
-        self.app.push_screen(
-            ConfirmScreen(
-                f"Stop {self.watched.name}?",
-                STOP_MEANS,
-            ),
-            answered,
-        )
-
-    @property
-    def _stopping(self) -> bool:
-        """Whether it was asked to stop: asked again, it ends at once."""
-        return self._glance is not None and self._glance.state is RunState.STOPPING
-
-    @work(exclusive=True, group="stop")
-    async def _stop_now(self) -> None:
-        try:
-            await in_background(lambda: self._stop(self.watched))
-        except (FtuiError, OSError) as error:
-            self.notify(str(error), title="It could not be stopped", severity="error", markup=False)
-
-    def action_resume(self) -> None:
-        """Go on with the run; where a setting made it fail, ask whether to change it first."""
-        end = self._glance.end if self._glance is not None else None
-        if end is None or end.fix is None:
-            self._go_on(None)
-            return
-        fix = end.fix
-
-        def answered(choice: Choice | None) -> None:
-            if choice is not None:
-                self._go_on(fix if choice == "fix" else None)
-
-        self.app.push_screen(FixScreen(fix), answered)
-
-    @work(exclusive=True, group="resume")
-    async def _go_on(self, fix: Fix | None) -> None:
-        self._resuming = True
-        self.refresh_bindings()
-        try:
-            found = await in_background(lambda: self._resume(self.watched, fix))
-        except (FtuiError, OSError) as error:
-            hint = getattr(error, "hint", "")
-            words = f"{error}\n→ {hint}" if hint else str(error)
-            self.notify(words, title="It does not go on", severity="error", markup=False)
-        else:
-            self.notify(f"{self.watched.name} {found.words}", markup=False)
-        finally:
-            self._resuming = False
-            self.refresh_bindings()
-
-    @property
-    def _weights(self) -> bool:
-        """Whether there is something to talk with."""
-        end = self._glance.end if self._glance is not None else None
-        return end is not None and end.weights
-
-    async def action_detach(self) -> None:
-        """Leave; the run goes on, and the app says how to come back."""
-        await self.app.action_quit()
-
-    def action_chat(self) -> None:
-        """Talk with the tuned model."""
-        self.app.open_chat(self.watched)
 
     def action_next_pane(self) -> None:
         """Go to the next pane of a narrow terminal."""

@@ -5,8 +5,9 @@ The config can be edited by hand; what is on this screen is then what runs, to t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -20,15 +21,18 @@ from ftui.tui import theme
 from ftui.tui.app import FtuiApp, OnSaved
 from ftui.tui.background import in_background
 from ftui.tui.counting import Counting
-from ftui.tui.editing import Editing
+from ftui.tui.editing import Editing, as_written
+from ftui.tui.estimating import Estimating
 from ftui.tui.opinion import Opinion
 from ftui.tui.refusal import refuse_errors, refuse_what_cannot_run
 from ftui.tui.widgets.config_view import ConfigView
 from ftui.tui.widgets.launch_facts import LaunchFacts
 from ftui.tui.widgets.lines import Notice, TopLine
+from ftui.tui.widgets.memory_note import MemoryNote
 from ftui.tui.widgets.verdict import Verdict
 
 if TYPE_CHECKING:
+    from ftui.plan.hardware import Hardware
     from ftui.plan.plan import Plan
     from ftui.targets.base import Problem
 
@@ -45,15 +49,16 @@ class ReviewScreen(Screen[None]):
     HELP = (
         "This is the file that axolotl will read, comments included. Enter launches it; e opens it "
         "in your editor, and what you save is what runs; w writes the files and starts nothing. "
-        "f rewrites settings that are out of date, where there is one way to do so. A config that "
-        "was opened with --config is written back into its file with s."
+        "f rewrites settings that are out of date, where there is one way to do so; m shows what "
+        "it needs of a GPU. A config that was opened with --config is written back with s."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "launch", "launch"),
         Binding("escape", "back", "back"),
         Binding("e", "edit", "edit"),
         Binding("f", "mend", "fix"),
-        Binding("v", "view_data", "view data"),
+        Binding("v", "view_data", "data"),
+        Binding("m", "memory", "memory"),
         Binding("w", "write", "write"),
         Binding("s", "save", "save"),
     ]
@@ -75,6 +80,7 @@ class ReviewScreen(Screen[None]):
         self._editing: Editing | None = None
         """Of the config; None until that is built."""
         self._problems: list[Problem] = []
+        self._hardware: Hardware | None = None
         self._busy = ""
         """What is being done with the config, which stays as it is meanwhile."""
         self._launch_when_checked = False
@@ -85,7 +91,11 @@ class ReviewScreen(Screen[None]):
 
     @cached_property
     def _counting(self) -> Counting:
-        return Counting(self.app, self, self._opinion)
+        return Counting(self.app, self, self._opinion, self._estimate)
+
+    @cached_property
+    def _estimating(self) -> Estimating:
+        return Estimating(self.app, self.query_one(MemoryNote))
 
     @property
     def _text(self) -> str:
@@ -120,6 +130,7 @@ class ReviewScreen(Screen[None]):
         draft = self.app.drafts.of(plan, facts.config)
         self._editing = Editing(self.app, draft, self.query_one(Notice))
         self._problems = facts.problems
+        self._hardware = facts.hardware
         self._opinion.gpus = facts.hardware.used_by(plan.gpus)
         self.query_one(TopLine).right = f"{facts.place} · {facts.hardware.words}"
         self.query_one(LaunchFacts).fill(facts)
@@ -133,6 +144,7 @@ class ReviewScreen(Screen[None]):
         """The schema's opinion at once, axolotl's own when it comes."""
         text = self._text
         await self._opinion.lint(text)
+        await self._find_problems(text)
         self._show_config()
         if self._launch_first:
             self._launch_first = False
@@ -144,14 +156,34 @@ class ReviewScreen(Screen[None]):
         else:
             self._counting.begin(text)
 
+    async def _find_problems(self, text: str) -> None:
+        """What stands in the way of a config that is no longer what the answers made of it."""
+        assert self._editing is not None
+        if not self._editing.draft.edited:
+            return
+        try:
+            facts = await in_background(
+                lambda: self.app.services.facts(as_written(self._plan, text))
+            )
+        except FtuiError:
+            return  # the issues tell it
+        self._problems = facts.problems
+        self.query_one(LaunchFacts).fill(facts)
+
     @work(exclusive=True, group="check")
     async def _recheck(self) -> None:
         await self._check()
 
     def _show_config(self) -> None:
         self.query_one(ConfigView).fill(self._text, self._opinion.issues)
+        self._estimate()
         self._show_verdict()
         self.refresh_bindings()
+
+    def _estimate(self) -> None:
+        if self._hardware is not None:
+            tokens = self._counting.note.tokens
+            self._estimating.follow_text(self._text, self._plan, self._hardware, tokens)
 
     def _show_verdict(self) -> None:
         if self._editing is None:
@@ -182,6 +214,20 @@ class ReviewScreen(Screen[None]):
         if self._ready():
             self._launch_when_checked = False
             self._counting.view(self._plan, self._text)
+
+    def action_memory(self) -> None:
+        """Show what it needs of a GPU; what is changed there is changed in the config."""
+        if self._ready():
+            self._launch_when_checked = False
+            self._counting.stop()
+            self._estimating.open(self._set_keys)
+
+    def _set_keys(self, keys: Mapping[str, Any]) -> None:
+        assert self._editing is not None
+        self._editing.set_keys(keys)
+        self._opinion.begin()
+        self._counting.clear()
+        self._recheck()
 
     def action_mend(self) -> None:
         """Write what is out of date as it is written today."""

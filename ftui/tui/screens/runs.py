@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
-from ftui.errors import FtuiError
-from ftui.runs.cleanup import Level, clean, finish_removals, size_words
-from ftui.runs.listing import FIRST_RUN, SORTS, Entry, chosen
-from ftui.runs.model import Run, RunState
-from ftui.runs.resume import resumption
+from ftui.runs.listing import FIRST_RUN, SORTS, chosen
+from ftui.runs.model import Run
 from ftui.text import counted
 from ftui.tui import theme
-from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
-from ftui.tui.run_actions import STOP_MEANS, resume_run, stop_run
-from ftui.tui.runs_watcher import RunsWatcher
-from ftui.tui.screens.clean import CleanScreen
-from ftui.tui.screens.confirm import ConfirmScreen
+from ftui.tui.run_actions import Resume, Stop, resume_run, stop_run
+from ftui.tui.screens.deeds import Deeds
 from ftui.tui.widgets.fields import Line
 from ftui.tui.widgets.lines import TopLine
 from ftui.tui.widgets.overlay import MOST
@@ -44,7 +37,7 @@ _NO_RUNS = Content.assemble(
 )
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(Deeds):
     """The table, live; what a key does is done to the run under the cursor, or to those marked."""
 
     CSS_PATH = "../styles/runs.tcss"
@@ -61,7 +54,6 @@ class RunsScreen(Screen[None]):
         Binding("D,delete", "clean", "clean", key_display="D"),
         Binding("escape", "back", "back"),
     ]
-    app: FtuiApp
 
     def __init__(
         self,
@@ -69,20 +61,16 @@ class RunsScreen(Screen[None]):
         sort: str = "newest",
         *,
         watched: Run | None = None,
-        stop: Callable[[Run], object] = stop_run,
-        resume: Callable[[Run], object] = resume_run,
+        stop: Stop = stop_run,
+        resume: Resume = resume_run,
     ) -> None:
         """`watched` is the run that the person will hear of on leaving the app, unless another."""
-        super().__init__()
+        super().__init__(stop, resume)
         self._words, self._sort = tuple(words), sort
         self._watched = watched
-        self._stop, self._resume = stop, resume
-        self._watcher = RunsWatcher()
-        self._entries: Sequence[Entry] | None = None
         self._offered: list[bool] = []
         # Kept, not queried: a look may come back when the screen is being taken down.
         self._top = TopLine("ftui · runs")
-        self._table = RunTable(id="table")
         self._filter = Line(id="filter", placeholder="part of a name, preset, target or state")
         self._words_below = Static("", id="words", markup=False)
 
@@ -105,6 +93,9 @@ class RunsScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Back on the list, the run that was looked at is none of the person's concern any more."""
         self.app.speak_of(self._watched)
+
+    def _look_again(self) -> None:
+        self._watch()
 
     @work(exclusive=True)
     async def _watch(self) -> None:
@@ -177,12 +168,7 @@ class RunsScreen(Screen[None]):
         if action == "stop":
             return entry is not None and entry.running
         if action == "resume":
-            return entry is not None and entry.state in (
-                RunState.CREATED,
-                RunState.STOPPED,
-                RunState.FAILED,
-                RunState.INTERRUPTED,
-            )
+            return entry is not None and entry.state is not None and entry.state.resumable
         return action != "clean" or entry is not None
 
     @on(RunTable.Opened)
@@ -231,83 +217,3 @@ class RunsScreen(Screen[None]):
             self._table.unmark()
         else:
             await self.app.action_back()
-
-    # ── Doing something to a run ─────────────────────────────────────────────────────────────
-
-    def action_stop(self) -> None:
-        """Ask once; while it is stopping, end it at once."""
-        entry = self._table.current
-        if entry is None:
-            return
-
-        def answered(sure: bool | None) -> None:
-            if sure and not self._is_stopping(entry.run):
-                self._do(lambda: self._stop(entry.run), "It could not be stopped")
-
-        if entry.state is RunState.STOPPING:
-            self._do(lambda: self._stop(entry.run), "It could not be stopped")
-            return
-        self.app.push_screen(ConfirmScreen(f"Stop {entry.run.name}?", STOP_MEANS), answered)
-
-    def _is_stopping(self, run: Run) -> bool:
-        """Whether somebody asked it to stop while the question was on the screen."""
-        found = (entry for entry in self._entries or () if entry.run == run)
-        return any(entry.state is RunState.STOPPING for entry in found)
-
-    @work(exclusive=True, group="act")
-    async def action_resume(self) -> None:
-        """Say from where the run would go on, and after a yes launch and watch it."""
-        entry = self._table.current
-        if entry is None:
-            return
-        run = entry.run
-        try:
-            found = await in_background(lambda: resumption(run))
-            question = ConfirmScreen(f"Resume {run.name}?", f"It {found.words}.")
-            if not await self.app.push_screen_wait(question):
-                return
-            await in_background(lambda: self._resume(run))
-        except (FtuiError, OSError) as error:
-            self._failed("It could not be resumed", error)
-        else:
-            self.app.open_run(run)
-
-    @work(exclusive=True, group="act")
-    async def action_clean(self) -> None:
-        """Ask how much of the marked runs, or of this one, is to go; then remove it."""
-        marks, current = self._table.marks, self._table.current
-        entries = [each for each in self._entries or () if each.run.name in marks]
-        entries = entries or ([current] if current else [])
-        idle = [entry for entry in entries if not entry.running]
-        if not idle:
-            self.notify("Stop it first: what is at work is left alone.", severity="warning")
-            return
-        level = await self.app.push_screen_wait(CleanScreen(idle, len(entries) - len(idle)))
-        if level is not None:
-            self._clean([entry.run for entry in idle], level)
-
-    @work(group="clean")  # not cut short by what is done next
-    async def _clean(self, runs: Sequence[Run], level: Level) -> None:
-        freed = 0
-        for run in runs:
-            self._watcher.forget(run)
-            try:
-                freed += await in_background(lambda run=run: clean(run, level), join=True)  # type: ignore[misc]
-            except (FtuiError, OSError) as error:
-                self._failed(f"{run.name} could not be cleaned up", error)
-        try:
-            await in_background(finish_removals, join=True)
-        except OSError as error:
-            self._failed("Something is left of what was removed", error)
-        self.notify(f"{theme.DONE} {size_words(freed)} freed", markup=False)
-        self._watch()
-
-    @work(group="act")
-    async def _do(self, action: Callable[[], object], otherwise: str) -> None:
-        try:
-            await in_background(action)
-        except (FtuiError, OSError) as error:
-            self._failed(otherwise, error)
-
-    def _failed(self, what: str, error: Exception) -> None:
-        self.notify(str(error), title=what, severity="error", markup=False)

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from ftui.text import printable
 from ftui.tui import theme
+from ftui.tui.widgets.memory_note import MemoryNote
 from ftui.tui.widgets.receipt import ReceiptNote
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class LaunchFacts(VerticalScroll):
         """Empty until the facts are known."""
         yield Static("", id="blockers", markup=False)
         yield ReceiptNote(id="receipt")
+        yield MemoryNote(id="memory")
         yield Static("", id="facts-text", markup=False)
 
     def fill(self, facts: Facts) -> None:
@@ -42,7 +44,11 @@ class LaunchFacts(VerticalScroll):
             parts = [_section("The command, in the run's own folder", command)]
         else:
             parts = [
-                _section("Enter launches this on", f"{facts.place} · {facts.hardware.words}"),
+                _section(
+                    "Enter launches this on",
+                    f"{facts.place} · {facts.hardware.words}",
+                    between=" " if self.screen.has_class("-narrow") else "\n",
+                ),
                 _section("with, in the run's own folder,", command),
                 Content.styled("The run goes on when ftui is closed.", "$secondary"),
             ]
@@ -56,5 +62,5 @@ def _blocker(problem: Problem) -> str:
     return f"{theme.FAILED} {problem.what}" + (f"\n  → {hint}" if hint else "")
 
 
-def _section(title: str, text: str, style: str = "$foreground") -> Content:
-    return Content.assemble((title, "$secondary"), "\n", (printable(text), style))
+def _section(title: str, text: str, style: str = "$foreground", *, between: str = "\n") -> Content:
+    return Content.assemble((title, "$secondary"), between, (printable(text), style))

@@ -11,7 +11,7 @@ from ftui.runs.events import History
 from ftui.runs.model import Run, RunState
 from ftui.text import duration, printable, shorten
 from ftui.tui import theme
-from ftui.tui.watcher import Glance
+from ftui.tui.watcher import Ending, Glance
 from ftui.tui.widgets.run_words import nice_path
 from ftui.tui.widgets.ticks import short
 
@@ -26,8 +26,10 @@ def card(run: Run, glance: Glance, history: History) -> Content:
     assert glance.end is not None
     end, wrong = glance.end, glance.end.wrong
     bad = glance.state in (RunState.FAILED, RunState.INTERRUPTED)
-    facts = _how_far(run, history) if bad else _what_came_of_it(run, history, weights=end.weights)
-    following = [Content("Next"), *_next(run, glance, history)]
+    facts = (
+        _how_far(run, end, history) if bad else _what_came_of_it(run, history, weights=end.weights)
+    )
+    following = [Content("Next"), *_next(run, glance)]
     lines = []
     if history.stop_reason:
         reason = f"{theme.WARNING} {printable(history.stop_reason)}"
@@ -58,12 +60,13 @@ def _what_went_wrong(wrong: Diagnosis, *, told: bool) -> list[Content]:
     return lines
 
 
-def _how_far(run: Run, history: History) -> list[Content]:
+def _how_far(run: Run, end: Ending, history: History) -> list[Content]:
     lines = []
     if history.step:
         lines.append(_fact("reached", f"step {history.step:,} of {history.max_steps:,}"))
-    if history.checkpoints:
-        lines.append(_fact("kept", f"out/checkpoint-{history.checkpoints[-1].step}"))
+    if end.going_on is not None and end.going_on.checkpoint is not None:
+        lines.append(_fact("kept", end.going_on.place))
+    lines += _earlier(history)
     files = f"{run.log_file.name}, {run.config_file.name}"
     return [*lines, _fact("files", f"{files} in {nice_path(run.folder)}")]
 
@@ -80,27 +83,29 @@ def _what_came_of_it(run: Run, history: History, *, weights: bool) -> list[Conte
         best = min(evaluated, key=lambda point: point.value)
         lines.append(_fact("best eval", f"{short(best.value)} at step {best.step:,}"))
     lines.append(_fact("steps", f"{history.step:,} of {history.max_steps:,}"))
-    if history.started:
-        lines.append(_fact("time", duration(history.last_time - history.started)))
+    if history.seconds is not None:
+        lines.append(_fact("time", duration(history.seconds)))
     where = nice_path(run.output_dir) if weights else "no weights were saved"
-    return [*lines, _fact("weights", where)]
+    return [*lines, _fact("weights", where), *_earlier(history)]
 
 
-def _next(run: Run, glance: Glance, history: History) -> list[Content]:
+def _earlier(history: History) -> list[Content]:
+    """Where the work of an earlier try is that the newest one did not build on."""
+    kept = history.newest_try.aside
+    return [_fact("earlier", f"what was of no use to this try is in {kept}")] if kept else []
+
+
+def _next(run: Run, glance: Glance) -> list[Content]:
     assert glance.end is not None
     end, lines = glance.end, []
-    if glance.resumable and end.fix is not None:
+    if end.going_on is not None and end.fix is not None:
         lines += [
             _fact("r", "see what to change, and go on"),
             _command(f"ftui resume {run.name} --fix"),
         ]
-    elif glance.resumable:
-        kept = bool(history.checkpoints)
-        lines += [
-            _fact("r", "go on from its last checkpoint" if kept else "begin it again"),
-            _command(f"ftui resume {run.name}"),
-        ]
-    if end.weights and end.wrong is None:
+    elif end.going_on is not None:
+        lines += [_fact("r", end.going_on.short_words), _command(f"ftui resume {run.name}")]
+    if end.weights and glance.state.worth_talking and end.wrong is None:
         return [
             _fact("c", "talk with it, beside its base model"),
             _command(f"ftui chat {run.name}"),

@@ -21,11 +21,9 @@ class RunHead(Widget):
         self._standing = Content("")
         self._done = 0.0
 
-    def show(
-        self, run: Run, target: str, state: RunState, history: History, *, lost: bool = False
-    ) -> None:
-        """Show where the run stands. `lost`: it is done, and its numbers are lost."""
-        self._title, self._standing = run_words.headline(run, target, state, history, lost=lost)
+    def show(self, run: Run, target: str, state: RunState, history: History) -> None:
+        """Show where the run stands."""
+        self._title, self._standing = run_words.headline(run, target, state, history)
         self._done = min(history.step / history.max_steps, 1.0) if history.max_steps else 0.0
         self.refresh(layout=True)
 

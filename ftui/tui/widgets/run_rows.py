@@ -18,13 +18,14 @@ Piece = tuple[str, str]
 ROOMY = 100
 """From this width on there is room for target and size."""
 _LEAST_NAME = 12
-_FIXED = {"state": 13, "size": 9}
+_FIXED = {"state": 14, "size": 9}
 _STYLES = {
     RunState.TRAINING: "going",
     RunState.STARTING: "going",
     RunState.STOPPING: "warned",
     RunState.DONE: "done",
     RunState.STOPPED: "warned",
+    RunState.NUMBERS_LOST: "wrong",
     RunState.FAILED: "wrong",
     RunState.INTERRUPTED: "wrong",
     None: "warned",

@@ -18,6 +18,7 @@ _STYLES = {
     RunState.DONE: "bold $success",
     RunState.STOPPING: "bold $warning",
     RunState.STOPPED: "bold $warning",
+    RunState.NUMBERS_LOST: "bold $error",
     RunState.FAILED: "bold $error",
     RunState.INTERRUPTED: "bold $error",
 }
@@ -40,24 +41,10 @@ def state_word(state: RunState) -> Content:
     return Content.styled(f"{state.glyph} {state.value}", _STYLES.get(state, "bold $foreground"))
 
 
-def worthless() -> Content:
-    """In place of `✓ done` where the weights that came of it are of no use."""
-    return Content.styled("▲ done, numbers lost", "bold $warning")
-
-
-def headline(
-    run: Run, target: str, state: RunState, history: History, *, lost: bool = False
-) -> tuple[Content, Content]:
-    """What run this is, and where it stands: two halves of a line, or two lines.
-
-    `lost`: it is done, and its numbers are lost.
-    """
+def headline(run: Run, target: str, state: RunState, history: History) -> tuple[Content, Content]:
+    """What run this is, and where it stands: two halves of a line, or two lines."""
     name = Content.assemble(
-        worthless() if lost else state_word(state),
-        "   ",
-        (run.name, "bold"),
-        "   ",
-        (target, "$secondary"),
+        state_word(state), "   ", (run.name, "bold"), "   ", (target, "$secondary")
     )
     return name, Content("   ").join(_standing(state, history))
 
@@ -94,8 +81,11 @@ def trend(points: list[Point]) -> str:
     return " ↓" if change < 0 else " ↑"
 
 
-def waiting(state: RunState, since: float, last_line: str) -> Content:
-    """What is being waited for, since when, and the trainer's last word."""
+def waiting(state: RunState, since: float, last_line: str, begins: str = "") -> Content:
+    """What is being waited for, since when, and the log's last word.
+
+    `begins`: where another try begins; nothing for the first.
+    """
     title, why = _WAITING.get(state, _WAITING[RunState.STARTING])
     lines = [
         Content.assemble(
@@ -103,6 +93,8 @@ def waiting(state: RunState, since: float, last_line: str) -> Content:
         ),
         Content.styled(f"  {why}", "$secondary"),
     ]
+    if begins:
+        lines.append(Content(f"  It {begins}."))
     if last_line:
         lines += [
             Content(""),
