@@ -31,15 +31,41 @@ The wizard needs a terminal. Without one:
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
-@click.group(invoke_without_command=True, context_settings=SETTINGS)
+class _Cli(click.Group):
+    """Ends quietly when whoever reads its output has enough (`ftui logs | head`): that is no
+    failure, though click exits with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            import os
+
+            # What is still to be written at the exit goes where it harms nobody.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return ExitCode.OK
+
+
+@click.group(cls=_Cli, invoke_without_command=True, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="ftui")
 @click.option("--preset", metavar="NAME", help="Start from a preset (`ftui presets` lists them).")
 @click.option("--config", metavar="FILE", help="Start from an axolotl config of your own.")
 @click.option(
     "--data", metavar="FILE", help="Your own: JSONL, JSON, CSV, Parquet, …, a folder, a hub id."
 )
-@click.option("--target", metavar="TARGET", help="Where to train: local.")
+@click.option(
+    "--held-out",
+    metavar="SHARE-OR-FILE",
+    help="Rows for the eval loss: 5 %, a number of rows, none, or a file.",
+)
+@click.option("--target", metavar="TARGET", help="Where to train: local, dstack.")
 @click.option("--gpus", metavar="N", help="How many GPUs; 0 trains on the CPU.")
+@click.option(
+    "--machine",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Of a rented machine: gpu=A100, max_price=2, spot_policy=spot, …",
+)
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Any axolotl setting.")
 @click.option(
     "--stop-on",
@@ -88,7 +114,7 @@ def _start(
 
     from ftui.plain import prompts, whole_way
 
-    plan = _plan(answers)
+    plan = _plan(answers, ask=not yes and not dry_run)
     if dry_run:
         return whole_way.write_files(plan)
     return whole_way.run(plan if yes else prompts.ask(plan), trips)
@@ -111,16 +137,17 @@ def _open_screens(
 
     if not any(answers.values()) and not yes:
         return run_app(Wizard(None), glyphs=glyphs, stop_on=stop_on)
-    plan = _plan(answers)
+    plan = _plan(answers, ask=not yes)
     opening = Launch(plan) if yes else Wizard(plan)
     return run_app(opening, glyphs=glyphs, stop_on=stop_on)
 
 
-def _plan(answers: dict[str, Any]) -> Plan:
+def _plan(answers: dict[str, Any], *, ask: bool) -> Plan:
     from ftui.plan.flags import plan_from_flags
+    from ftui.targets.documents import check_machine
     from ftui.targets.world import survey
 
-    return plan_from_flags(survey(), **answers)
+    return check_machine(plan_from_flags(survey(), **answers, ask=ask))
 
 
 @cli.command()
@@ -145,6 +172,21 @@ def check(config: Path, **options: Any) -> int:
     from ftui.plain.check import check as check_config
 
     return check_config(config, **options)
+
+
+@cli.command()
+@click.argument("source", metavar="CONFIG-OR-PRESET-OR-RUN")
+@click.option("--gpu", metavar="NAME[:COUNT]", help="Does it fit this one? Exit code 1 if not.")
+@click.option("--gpus", metavar="N", type=click.IntRange(1, 4096), help="How many train together.")
+@as_json
+def fit(source: str, **options: Any) -> int:
+    """Tell the GPU memory that a training needs, and which GPUs have it.
+
+    Of a run, what was measured stands beside it.
+    """
+    from ftui.plain.fit import fit as fit_training
+
+    return fit_training(source, **options)
 
 
 @cli.command()
@@ -325,6 +367,7 @@ def doctor(as_json: bool) -> int:
 
 def _watch(run: Run, flags: dict[str, Any]) -> int:
     """The run on a screen where there is one, else in plain lines until it ends."""
+    _take_up(run)
     if _has_screen() and not flags["plain"]:
         from ftui.tui.app import Watch, run_app
 
@@ -332,6 +375,16 @@ def _watch(run: Run, flags: dict[str, Any]) -> int:
     from ftui.plain import follow
 
     return follow.until_ended(run)
+
+
+def _take_up(run: Run) -> None:
+    """Follow again what is at work elsewhere; where that cannot be, its history can be watched."""
+    from ftui.targets.take_up import take_up
+
+    try:
+        take_up(run)
+    except FtuiError as error:
+        click.echo(f"▲ {printable(str(error))}", err=True)
 
 
 def _has_terminal() -> bool:
@@ -361,9 +414,6 @@ def _guarded(action: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, EOFError, click.Abort):
         click.echo("\nInterrupted.", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the one at the top: no traceback reaches a person
         from ftui.crash import record
 

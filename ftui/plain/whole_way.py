@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 def write_files(plan: Plan) -> int:
     """--dry-run: write the run's folder and print where it is, whatever this machine lacks."""
     from ftui.targets import get
+    from ftui.targets.documents import write_documents
     from ftui.targets.prepare import prepare
 
     target = get(plan.target)
     made = prepare(plan, target, _checked_config(plan, target))
+    write_documents(made, plan)
     for problem in target.problems(plan):
         console.say(f"▲ {problem.what}")
     console.say("Nothing was started. To train by hand: sh train.sh in this folder:")
@@ -39,6 +41,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
     from ftui.runs.store import state
     from ftui.runtimes import Kind, find
     from ftui.targets import get
+    from ftui.targets.documents import write_documents
     from ftui.targets.prepare import prepare
 
     began = time.monotonic()
@@ -49,6 +52,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
         if find(kind) is None:
             environments.make(kind)
     made = prepare(plan, target, config)
+    write_documents(made, plan)
     if stop_on:
         remember(made, stop_on)
     console.line(f"◌ {made.name}  {plan.preset.title}")

@@ -8,7 +8,15 @@ from ftui.errors import UsageError
 from ftui.targets.base import Target
 from ftui.targets.local import LocalTarget
 
-TARGETS: Mapping[str, Callable[[], Target]] = {LocalTarget.name: LocalTarget}
+
+def _dstack() -> Target:
+    from ftui.targets.dstack.target import DstackTarget
+
+    return DstackTarget()
+
+
+TARGETS: Mapping[str, Callable[[], Target]] = {LocalTarget.name: LocalTarget, "dstack": _dstack}
+"""What makes each target. Those that are not of this machine are imported when asked for."""
 
 
 def get(name: str) -> Target:

@@ -1,0 +1,219 @@
+"""train.dstack.yml and job.sh: what runs on dstack, readable, and of use without ftui.
+
+`dstack apply -f train.dstack.yml` in the run folder does the same. YAML as dstack 0.22.5 reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ftui.plan.plan import Needs
+from ftui.targets.dstack.options import Options
+from ftui.targets.dstack.parcel import Parcel
+
+DOCUMENT = "train.dstack.yml"
+JOB = "job.sh"
+PLUGIN = "ftui_events.py"
+CONFIG = "config.yml"
+MARK = "@ftui "
+"""Begins what ftui reads out of a job's output: an event, or that the results are ready."""
+READY = "ready "
+FETCHED = "fetched"
+"""A file that the job waits for: its results have been brought home."""
+HOLD_SECONDS = 1800
+_END = "ftui-end"
+
+IMAGE = "axolotlai/axolotl:main-latest"
+_INSTALL = (
+    "uv pip install torch==2.12.1 torchvision",
+    'uv pip install --no-build-isolation "axolotl[flash-attn,deepspeed]==0.19.0"',
+)
+_PYTHON = "3.12"
+TENSORBOARD_PORT = 6006
+_NAME_LENGTH = 41
+_TAIL = re.compile(r"-\d{4}-[a-z]+(-\d+)?$")
+"""Day and word of a run's name, which tell it from others of its preset."""
+_SECRETS = {"HF_TOKEN": "hf_token", "WANDB_API_KEY": "wandb_api_key"}
+"""Variables that a training may need, and what the project's secrets are called."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Everything that the document is made of."""
+
+    name: str
+    """As dstack takes it; see run_name."""
+    title: str
+    gpus: int
+    needs: Needs
+    options: Options
+    parcel: Parcel
+    secrets: frozenset[str] = frozenset()
+    """The names of secrets that the project has; others are not asked for."""
+
+
+def run_name(name: str) -> str:
+    """A run's name as dstack takes it: `[a-z][a-z0-9-]{1,40}`. Its end tells runs apart."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if not re.match(r"[a-z].", plain):
+        plain = f"run-{plain}".rstrip("-")
+    end = _TAIL.search(plain)
+    tail = end[0] if end else ""
+    return plain[: _NAME_LENGTH - len(tail)].removesuffix(tail).rstrip("-") + tail
+
+
+def wanted_secrets(config: Mapping[str, Any]) -> dict[str, str]:
+    """The secrets that a config may need: by environment variable, the secret's name."""
+    wanted = {}
+    if _asks_hub(config):
+        wanted["HF_TOKEN"] = _SECRETS["HF_TOKEN"]
+    if config.get("wandb_project") and config.get("use_wandb") is not False:
+        wanted["WANDB_API_KEY"] = _SECRETS["WANDB_API_KEY"]
+    return wanted
+
+
+def document(wish: Wish) -> str:
+    """The text of train.dstack.yml."""
+    return "\n".join(_lines(wish)) + "\n"
+
+
+def job(wish: Wish, checkpoint: str = "") -> str:
+    """The text of job.sh, which the container runs. `checkpoint`: where training goes on from."""
+    config = wish.parcel.config
+    joins = "".join(f"cat {name}.part* >{name}\n" for name in wish.parcel.joined)
+    lines = list(_exports(wish))
+    exports = "\n".join(f"export {assignments}" for assignments in lines)
+    board = "tensorboard --logdir out --host 0.0.0.0 --port 6006 >/dev/null 2>&1 &\n"
+    launcher = "" if wish.gpus > 1 else " --launcher python"
+    going_on = f" --resume-from-checkpoint {checkpoint}" if checkpoint else ""
+    return _JOB.format(
+        joins=joins,
+        exports=exports,
+        board=board if config.get("use_tensorboard") else "",
+        train=f"axolotl train {CONFIG}{launcher}{going_on}",
+        mark=MARK,
+        ready=READY,
+        fetched=FETCHED,
+        end=_END,
+        minutes=HOLD_SECONDS // 60,
+        seconds=HOLD_SECONDS,
+    )
+
+
+_JOB = """\
+#!/bin/sh
+# What the container runs; {mark}marks what ftui reads out of the output. See train.dstack.yml.
+cd -- "$(dirname -- "$0")" || exit 1
+{joins}{exports}
+
+: >>events.jsonl
+# Events leave with the log, each as one marked line, until a line that says `{end}`.
+tail -n +1 -f --pid=$$ events.jsonl | sed -u -n '/^{end}$/q; /./s/^/{mark}/p' &
+events=$!
+{board}{train}
+code=$?
+printf '\n{end}\n' >>events.jsonl && wait $events
+if [ -d out ]; then
+  # The results are lost with the container: it waits up to {minutes} min until they are fetched.
+  echo "{mark}{ready}$code"
+  left={seconds}
+  while [ ! -e {fetched} ] && [ $left -gt 0 ]; do sleep 1; left=$((left - 1)); done
+fi
+exit $code
+"""
+
+
+def _exports(wish: Wish) -> Iterator[str]:
+    yield "AXOLOTL_DO_NOT_TRACK=1 DO_NOT_TRACK=1"
+    if not _asks_hub(wish.parcel.config):
+        yield "HF_HUB_OFFLINE=1  # model and data came along: ask no hub"
+    if not wish.gpus:
+        yield 'CUDA_VISIBLE_DEVICES=""  # on no GPU, whatever the machine has'
+    yield 'PYTHONPATH="$PWD"  # where ftui_events.py is'
+    yield 'FTUI_EVENTS="$PWD/events.jsonl"  # where it writes'
+    yield "PYTHONUNBUFFERED=1"
+
+
+def _lines(wish: Wish) -> Iterator[str]:
+    options = wish.options
+    yield f"# {' '.join(wish.title.split())}"
+    yield "# Trains this run on dstack. ftui submits exactly this; without ftui, in this folder:"
+    yield f"#   dstack apply -f {DOCUMENT}"
+    yield "type: task"
+    yield f"name: {wish.name}"
+    yield from _surroundings(options)
+    yield f"working_dir: /workspace/{wish.name}"
+    yield from _environment(wish)
+    yield "files:"
+    for name in (CONFIG, PLUGIN, JOB, *wish.parcel.files):
+        yield f"  - {name}:{name}"
+    yield "commands:"
+    for command in (*(_INSTALL if options.install else ()), f"sh {JOB}"):
+        yield f"  - {_text(command)}"
+    if wish.parcel.config.get("use_tensorboard"):
+        yield "ports:"
+        yield f"  - {TENSORBOARD_PORT}  # TensorBoard"
+    yield from _resources(wish)
+    yield from _limits(wish)
+
+
+def _surroundings(options: Options) -> Sequence[str]:
+    if options.install:
+        return f'python: "{_PYTHON}"  # dstack\'s own image, with uv', "nvcc: true"
+    # With the user and the CPU's kind named, the server need not look the image up itself.
+    return f"image: {IMAGE}", "user: root", "shell: bash"
+
+
+def _environment(wish: Wish) -> Iterator[str]:
+    wanted = wanted_secrets(wish.parcel.config)
+    known = [(name, secret) for name, secret in wanted.items() if secret in wish.secrets]
+    if known:
+        yield "env:"
+    for name, secret in known:
+        yield f"  - {name}=${{{{ secrets.{secret} }}}}"
+
+
+def _resources(wish: Wish) -> Iterator[str]:
+    yield "resources:"
+    yield "  cpu: x86:2.."
+    yield f"  gpu: {gpu_request(wish.gpus, wish.needs.gpu_memory_gib, wish.options.gpu)}"
+    if wish.gpus:
+        yield "  disk: 200GB.."
+    if wish.gpus > 1:
+        yield "  shm_size: 16GB  # GPUs exchange data through it"
+
+
+def gpu_request(gpus: int, memory_gib: float, name: str = "") -> str:
+    """GPUs as dstack asks for them: `24GB..:2`, `A100:80GB..:1`, or `0..` for any or none."""
+    if not gpus:
+        return "0.."
+    memory = f"{memory_gib:.0f}GB.." if memory_gib else ""
+    return ":".join(filter(None, (name, memory, str(gpus))))
+
+
+def _limits(wish: Wish) -> Iterator[str]:
+    options = wish.options
+    yield f"spot_policy: {options.spot_policy}"
+    yield f"max_price: {options.price_cap(wish.gpus):g}  # $/h"
+    yield f"max_duration: {options.max_duration}"
+    yield f"idle_duration: {options.idle_duration}  # then an unused machine is given back"
+    yield "retry:"
+    yield "  on_events: [no-capacity, interruption]"
+    yield f"  duration: {options.retry_duration}"
+
+
+def _asks_hub(config: Mapping[str, Any]) -> bool:
+    """Whether the base model or a dataset does not come along."""
+    entries = [*(config.get("datasets") or ()), *(config.get("test_datasets") or ())]
+    paths = [entry.get("path") if isinstance(entry, dict) else entry for entry in entries]
+    wanted = (config.get("base_model"), *paths)
+    return not all(isinstance(one, str) and one.startswith("./") for one in wanted)
+
+
+def _text(value: str) -> str:
+    """A command as YAML takes it; plain where that is safe."""
+    return value if re.fullmatch(r"[\w./= -]+", value) else json.dumps(value)

@@ -1,0 +1,225 @@
+"""Following a run on dstack into its folder, from wherever an earlier follower came to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ftui.errors import FtuiError, TargetUnavailable
+from ftui.runs import events
+from ftui.runs.events import History
+from ftui.runs.model import Run
+from ftui.runs.tail import EventFollower
+from ftui.targets.dstack import machine, position, results, shell, states
+from ftui.targets.dstack.api import LOGS_AT_ONCE, Api, Json, Unreachable
+from ftui.targets.dstack.lines import Lines, Taken
+from ftui.targets.dstack.shell import Shell, ShellFailed
+from ftui.targets.dstack.wires import Wires
+
+_PATIENCE_SECONDS = 30.0
+"""A server that does not answer for so long is worth a line in the log."""
+_LOST_CODE = 1
+_FETCH_TRIES = 5
+_AGAIN = {"again": True}
+"""What the event `launched` says of a try that dstack began by itself."""
+_T = TypeVar("_T")
+
+
+class Follower:
+    """Brings the log, the events and the results of one run home, and passes on a stop."""
+
+    def __init__(self, run: Run, name: str, poll_seconds: float) -> None:
+        """Raises OSError, RunNotFound."""
+        self._run, self._name, self._poll_seconds = run, name, poll_seconds
+        self._sink = position.Sink(run)
+        self._lines = Lines(position.rest_of(self._sink.position))
+        self._events, self._history = EventFollower(run), History()
+        self._wires = Wires(run)
+        self._stop_passed_on = False
+        self._fetches = 0
+        self._fetch_problem = ""
+        self._silent_since = 0.0
+
+    async def follow(self, api: Api) -> None:
+        """Follow the run to its end, which is written into its events. Raises OSError."""
+        while True:
+            try:
+                run = await api.run(self._name)
+                if run is None:
+                    self._end(_LOST_CODE, "dstack does not know the run any more")
+                    return
+                await self._pull_all(api, run)
+                self._answered()
+            except Unreachable as error:
+                self._unanswered(error)
+                await asyncio.sleep(self._poll_seconds)
+                continue
+            self._tell(_words(run))
+            if await self._act(api, run):
+                return
+            await asyncio.sleep(self._poll_seconds)
+
+    def give_up(self, error: FtuiError) -> None:
+        """Say why nobody follows the run any more. It goes on; another follower takes it up."""
+        with contextlib.suppress(OSError):
+            self._note(f"ftui cannot follow the run any more, it goes on without: {error}")
+
+    # ── What comes ───────────────────────────────────────────────────────────────────────────
+
+    async def _pull_all(self, api: Api, run: Json) -> None:
+        """All that every try has printed by now, one try after the other."""
+        tries = states.submissions(run)
+        known = self._sink.position.submission
+        for submission in tries[tries.index(known) if known in tries else 0 :]:
+            if submission != self._sink.position.submission:
+                self._begin_try(run, submission)
+            await self._pull(api, submission)
+
+    async def _pull(self, api: Api, submission: str) -> None:
+        while True:
+            pieces = await api.logs(self._name, submission, self._sink.position.after)
+            if not pieces:
+                return
+            taken = self._lines.feed(b"".join(piece.data for piece in pieces))
+            ready = {} if taken.ready is None else {"ready": taken.ready}
+            rest = position.encoded(self._lines.rest)
+            self._sink.append(taken, after=pieces[-1].time, rest=rest, **ready)
+            if len(pieces) < LOGS_AT_ONCE:
+                return
+
+    def _begin_try(self, run: Json, submission: str) -> None:
+        """A try begins; a later one on another machine, and from nothing."""
+        self._sink.append(Taken(self._lines.end()), rest="")
+        taken = Taken()
+        if self._sink.position.submission:
+            self._tell("another try, on another machine")
+            event = {"event": "launched", "ts": _moment(run, submission), "values": _AGAIN}
+            taken.events.append(json.dumps({"v": events.VERSION, **event}).encode())
+        known: dict[str, Any] = {"submission": submission, "after": "", "ready": None}
+        self._sink.append(taken, fetched=False, **known)
+
+    # ── What is done ─────────────────────────────────────────────────────────────────────────
+
+    async def _act(self, api: Api, run: Json) -> bool:
+        """Bring results home, pass a stop on; whether the run is over and all is written down."""
+        standing = states.standing(run)
+        self._history.extend(self._events.poll())
+        if standing.over:
+            with contextlib.suppress(Unreachable):  # the end of the run is known all the same
+                self._tell(await machine.afterwards(api, run))
+            self._end(*self._verdict(standing), dollars=float(run.get("cost") or 0.0))
+            return True
+        self._wires.look(self._history)
+        here = self._sink.position
+        if standing.running and here.ready is not None and not here.fetched:
+            await self._fetch(api, run)
+        elif self._run.stop_file.exists() and not self._stop_passed_on:
+            self._stop_passed_on = await self._pass_stop_on(api, run, standing)
+        return False
+
+    async def _fetch(self, api: Api, run: Json) -> None:
+        """Bring the results home; where that fails, again at the next look, a few times."""
+        if self._fetches >= _FETCH_TRIES:
+            return
+        self._fetches += 1
+        self._tell("bringing the results home")
+        stopped = self._run.stop_file.exists()
+
+        def bring(door: Shell) -> int:
+            count = results.fetch(door, self._run, with_checkpoint=stopped)
+            self._sink.keep(fetched=True)
+            results.let_go(door)
+            return count
+
+        try:
+            count = await self._in_container(api, run, bring)
+        except (ShellFailed, OSError) as error:
+            self._fetch_problem = str(error)
+            self._note(f"the results could not be brought home: {error}")
+        else:
+            self._tell(f"the results are here: {count} files, each verified by its sha256")
+
+    async def _pass_stop_on(self, api: Api, run: Json, standing: states.Standing) -> bool:
+        """Have the trainer save and end; whether it was told."""
+        if standing.running and self._history.training:
+            try:
+                await self._in_container(api, run, lambda door: door.run("touch stop"))
+            except ShellFailed as error:
+                self._note(f"the trainer could not be asked to save: {error}")
+            else:
+                self._tell("asked to save and end")
+                return True
+        with contextlib.suppress(Unreachable):  # else at the next look
+            await api.stop(self._name, abort=False)
+            return True
+        return False
+
+    async def _in_container(self, api: Api, run: Json, action: Callable[[Shell], _T]) -> _T:
+        """Do something in the container. Raises ShellFailed, OSError."""
+        try:
+            key = await api.ssh_key()
+        except TargetUnavailable as error:
+            raise ShellFailed("no key to the container", why=str(error)) from error
+
+        def act() -> _T:
+            with shell.opened(run, key) as door:
+                return action(door)
+
+        return await asyncio.to_thread(act)
+
+    def _verdict(self, standing: states.Standing) -> tuple[int, str]:
+        """The exit code and the reason of a run that is over: done is only what is here."""
+        here = self._sink.position
+        if standing.code == 0 and not here.fetched:
+            why = self._fetch_problem or "nobody fetched them while its container waited"
+            return _LOST_CODE, f"the results could not be brought home: {why}"
+        return standing.code, standing.why
+
+    # ── What is said ─────────────────────────────────────────────────────────────────────────
+
+    def _end(self, code: int, why: str, dollars: float = 0.0) -> None:
+        self._sink.append(Taken(self._lines.end()), rest="")
+        values: dict[str, Any] = {"why": why} if why else {}
+        values |= {"dollars": dollars} if dollars else {}
+        size = self._run.log_file.stat().st_size if self._run.log_file.exists() else 0
+        events.append(self._run.events_file, "exit", code=code, log_size=size, **values)
+
+    def _tell(self, words: str) -> None:
+        """Write the run's state into its log, once."""
+        if words and words != self._sink.position.told:
+            self._note(words)
+            self._sink.keep(told=words)
+
+    def _note(self, words: str) -> None:
+        self._sink.note(f"dstack: {words}")
+
+    def _answered(self) -> None:
+        if self._silent_since == -1.0:
+            self._note("the server answers again")
+        self._silent_since = 0.0
+
+    def _unanswered(self, error: Unreachable) -> None:
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        if 0 < self._silent_since <= now - _PATIENCE_SECONDS:
+            self._note(f"{error}; the run goes on, this tries again")
+            self._silent_since = -1.0
+
+
+def _words(run: Json) -> str:
+    standing, place = states.standing(run), states.place(run)
+    cost = f" · ${run['cost']:.2f} so far" if standing.over and run.get("cost") else ""
+    return standing.words + (f" · {place}" if place else "") + cost
+
+
+def _moment(run: Mapping[str, Any], submission: str) -> float:
+    """When a try was submitted, in seconds since the epoch."""
+    from datetime import datetime
+
+    tries = run["jobs"][0]["job_submissions"]
+    text = next(one["submitted_at"] for one in tries if str(one["id"]) == submission)
+    return round(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp(), 3)

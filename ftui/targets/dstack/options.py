@@ -1,0 +1,96 @@
+"""What a person can say about a run on dstack beside its plan. Everything has a safe default."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ftui.errors import UsageError
+
+KEY = "dstack"
+"""Where run.json keeps it, under `extra`."""
+
+SPOT = ("auto", "spot", "on-demand")
+_DURATION = (r"\d+[smhdw]", "a duration, such as 30m or 12h")
+_FORMS: Mapping[str, tuple[str, str]] = {
+    "install": ("", "yes or no"),
+    "gpu": (r"[A-Za-z][A-Za-z0-9._+-]*(?:,[A-Za-z][A-Za-z0-9._+-]*)*", "a GPU's name, as A100"),
+    "spot_policy": ("|".join(SPOT), f"one of {', '.join(SPOT)}"),
+    "max_price": ("", "a number of dollars an hour"),
+    "max_duration": _DURATION,
+    "idle_duration": _DURATION,
+    "retry_duration": _DURATION,
+}
+"""By option: how it is written, and that in words."""
+_YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
+_GPU_DOLLARS = 4.0
+"""$/h of one GPU that nobody is surprised by: an H100 costs less, eight of them do not."""
+_CPU_DOLLARS = 1.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the machine is chosen and when it is given back. Durations as dstack writes them."""
+
+    install: bool = False
+    """Whether axolotl is installed by hand on dstack's own image, instead of axolotl's image."""
+    gpu: str = ""
+    """A GPU's name, such as `A100`; empty = any that has the memory."""
+    spot_policy: str = "auto"
+    max_price: float = 0.0
+    """$/h; 0 = four dollars a GPU, or one dollar where there is none."""
+    max_duration: str = "12h"
+    idle_duration: str = "5m"
+    """How long an unused machine is kept. dstack's own default is three days."""
+    retry_duration: str = "1h"
+    """How long another machine is looked for when there is none, or it was taken away."""
+
+    def price_cap(self, gpus: int) -> float:
+        """The most that an hour may cost, in dollars."""
+        return self.max_price or (_GPU_DOLLARS * gpus if gpus else _CPU_DOLLARS)
+
+
+def read(extra: Mapping[str, Any]) -> Options:
+    """The options in run.json's `extra`; what is missing or of the wrong kind is the default."""
+    kept = extra.get(KEY)
+    raw = kept.get("options") if isinstance(kept, dict) else None
+    if not isinstance(raw, dict):
+        return Options()
+    usual = Options()
+    known = {
+        one.name: raw[one.name]
+        for one in fields(Options)
+        if isinstance(raw.get(one.name), type(getattr(usual, one.name)))
+    }
+    return Options(**known)
+
+
+def parse(wishes: Mapping[str, str]) -> Options:
+    """What a person typed, such as `{"gpu": "A100", "max_price": "2"}`. Raises UsageError."""
+    known = {one.name for one in fields(Options)}
+    values: dict[str, Any] = {}
+    for name, text in wishes.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(sorted(known))}"
+            raise UsageError(f"--machine {name}: dstack knows nothing of that name", hint=hint)
+        values[name] = _value(name, text)
+    return Options(**values)
+
+
+def _value(name: str, text: str) -> Any:
+    if name == "install" and text.lower() in _YES_OR_NO:
+        return _YES_OR_NO[text.lower()]
+    if name == "max_price":
+        with contextlib.suppress(ValueError):
+            if 0 < float(text) < math.inf:
+                return float(text)
+    elif name != "install" and re.fullmatch(_FORMS[name][0], text):
+        return text
+    wanted = _FORMS[name][1]
+    raise UsageError(f"--machine {name}={text}: {text!r} is not {wanted}")

@@ -1,0 +1,248 @@
+"""Runs on a real dstack server and a stand-in GPU host, with a trainer that a test directs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ftui.errors import TargetUnavailable, UsageError
+from ftui.plan.plan import Plan, start
+from ftui.plan.presets import find
+from ftui.runs import process, store
+from ftui.runs.checkpoints import checkpoints
+from ftui.runs.model import Run, RunState
+from ftui.runs.stop import Answer
+from ftui.runs.tail import EventFollower
+from ftui.targets.dstack.target import DstackTarget
+from ftui.targets.prepare import prepare
+from ftui.targets.resume import resume
+from tests.standins import secrets
+from tests.standins.dstack_host.lab import PROJECT, Lab, lab
+from tests.standins.runs import allow, failure_words, history, state, wait_for
+
+LIMIT = 300.0
+"""Seconds for dstack to start or to end a container, on a busy machine too."""
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def dstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("dstack")) as made:
+        made.play_scripted(STEPS)
+        yield made
+
+
+@pytest.fixture
+def target(dstack: Lab, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackTarget]:
+    """The target of a person who is logged in; nothing of theirs is at work afterwards."""
+    monkeypatch.setenv("HOME", str(dstack.home))
+    monkeypatch.delenv("DSTACK_PROJECT", raising=False)
+    yield DstackTarget()
+    for run in store.list_runs():
+        end_follower(run)
+    dstack.end_runs()
+
+
+def plan_of(preset: str = "nano-sql-lora", **settings: object) -> Plan:
+    return replace(start(find(preset)).with_settings(**settings), target="dstack")
+
+
+def end_follower(run: Run) -> None:
+    supervisor = store.read_record(run).supervisor
+    if supervisor and process.alive(supervisor):
+        os.kill(supervisor.pid, signal.SIGKILL)
+        wait_for(lambda: not process.alive(supervisor), "the end of the follower")
+
+
+def come_to(run: Run, step: int) -> None:
+    wait_for(lambda: history(run).step >= step or state(run).ended, f"step {step}", LIMIT)
+    assert history(run).step >= step, failure_words(run)
+
+
+def told_steps(run: Run) -> list[int]:
+    """The steps of the loss, as any viewer sees them."""
+    return [point.step for point in history(run).series.get("loss", [])]
+
+
+def test_a_run_outlives_its_follower_and_a_restart_of_the_server(
+    dstack: Lab, target: DstackTarget, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = secrets.plant(monkeypatch)
+    run = prepare(plan_of(), target)
+    target.launch(run)
+    assert state(run) is RunState.STARTING
+    with pytest.raises(UsageError, match=r"running|busy"):
+        target.launch(run)
+
+    container = dstack.container(run.name)
+    allow(Run(container), 2)
+    come_to(run, 2)
+    assert state(run) is RunState.TRAINING
+
+    end_follower(run)
+    assert state(run) is RunState.INTERRUPTED
+    allow(Run(container), 3)
+    target.attach(run)
+    come_to(run, 3)
+    assert state(run) is RunState.TRAINING
+
+    dstack.stop_server()
+    allow(Run(container), STEPS)
+    wait_for(lambda: "saved" in (container / "truth").read_text(), "the weights", LIMIT)
+    dstack.start_server()
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+    truth = (container / "truth").read_text().split()
+    told = [f"{event.kind}:{event.step}" for event in EventFollower(run).poll()]
+    assert [one for one in told if one.partition(":")[0] not in ("launched", "exit")] == truth
+    log = run.log_file.read_text()
+    assert log.count(f"asked to train {STEPS} steps") == 1
+    assert "@ftui" not in log
+    weights = Path("out") / "adapter_model.safetensors"
+    assert (run.folder / weights).read_bytes() == (container / weights).read_bytes()
+    assert secrets.found(values, home) == []
+
+
+def test_a_run_is_stopped_with_a_checkpoint_and_goes_on_from_it(
+    dstack: Lab, target: DstackTarget
+) -> None:
+    run = prepare(plan_of(), target)
+    target.launch(run)
+    container = dstack.container(run.name)
+    allow(Run(container), 3)
+    come_to(run, 3)
+
+    assert target.stop(run) is Answer.ASKED
+    assert target.stop(run) is Answer.ALREADY
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    assert state(run) is RunState.STOPPED, failure_words(run)
+    assert [one.step for one in checkpoints(run) if not one.problem] == [3]
+    assert target.stop(run) is Answer.NOT_RUNNING
+
+    found = resume(run)
+    assert found.place == "out/checkpoint-3"
+    allow(Run(dstack.container(run.name, other_than=container)), STEPS)
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+
+
+def test_an_impatient_stop_ends_it_for_good(dstack: Lab, target: DstackTarget) -> None:
+    run = prepare(plan_of(), target)
+    target.launch(run)
+    container = dstack.container(run.name)
+    allow(Run(container), 1)
+    come_to(run, 1)
+    run.stop_file.touch()
+    os.utime(run.stop_file, (0, 0))  # asked long ago
+
+    assert target.stop(run) is Answer.ENDED
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    assert state(run) is RunState.STOPPED
+    assert dstack.at_work() == []
+
+
+def test_the_exit_code_of_the_trainer_is_told(dstack: Lab, target: DstackTarget) -> None:
+    dstack.play("echo it hurts; exit 42")
+    try:
+        run = prepare(plan_of(), target)
+        target.launch(run)
+        wait_for(lambda: state(run).ended, "the end", LIMIT)
+    finally:
+        dstack.play_scripted(STEPS)
+    assert state(run) is RunState.FAILED
+    assert history(run).exit_code == 42
+    assert "it hurts\n" in run.log_file.read_text()
+    assert "42" in failure_words(run)
+
+
+# ── Refused before anything runs ─────────────────────────────────────────────────────────────
+
+
+def refused(dstack: Lab, target: DstackTarget, plan: Plan) -> TargetUnavailable:
+    run = prepare(plan, target)
+    with pytest.raises(TargetUnavailable) as caught:
+        target.launch(run)
+    assert state(run) is RunState.CREATED
+    assert dstack.at_work() == []
+    return caught.value
+
+
+def test_a_secret_that_the_run_needs_and_the_project_lacks(
+    dstack: Lab, target: DstackTarget
+) -> None:
+    plan = plan_of(wandb_project="ftui")
+    error = refused(dstack, target, plan)
+    assert "wandb_api_key" in error.what
+    assert "dstack secret set wandb_api_key" in error.hint
+
+    dstack.ask("secrets/create_or_update", {"name": "wandb_api_key", "value": "not-a-real-one"})
+    run = prepare(plan, target)
+    target.launch(run)
+    document = yaml.safe_load((run.folder / "train.dstack.yml").read_text())
+    assert document["env"] == ["WANDB_API_KEY=${{ secrets.wandb_api_key }}"]
+    assert not [
+        path
+        for path in run.folder.rglob("*")
+        if path.is_file() and b"not-a-real" in path.read_bytes()
+    ]
+
+
+def test_a_project_without_a_fleet(
+    dstack: Lab, target: DstackTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dstack.ask("/api/projects/create", {"project_name": "empty"})
+    dstack.log_in("empty")
+    monkeypatch.setenv("DSTACK_PROJECT", "empty")
+    error = refused(dstack, target, plan_of())
+    assert "no fleet" in error.what
+    assert "type: fleet" in error.hint
+    dstack.log_in(PROJECT)
+
+
+def test_a_machine_that_nobody_has(dstack: Lab, target: DstackTarget) -> None:
+    error = refused(dstack, target, plan_of("llama3-70b-lora-fsdp"))
+    assert "no machine" in error.what
+    assert "8" in error.why or "80GB" in error.why
+
+
+def test_a_name_that_is_in_use(
+    dstack: Lab, target: DstackTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepare(plan_of(), target)
+    dstack.start_other(run.name)
+    with pytest.raises(UsageError, match="is at work"):
+        target.launch(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"token": "wrong"}, "refuses the login"),
+        ({"url": "http://127.0.0.1:9"}, "does not answer"),
+        ({"name": "nobody"}, "no project 'nobody'"),
+    ],
+)
+def test_a_login_that_does_not_work(
+    dstack: Lab,
+    target: DstackTarget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, str],
+    words: str,
+) -> None:
+    dstack.log_in(home=tmp_path / "other", **change)
+    monkeypatch.setenv("HOME", str(tmp_path / "other"))
+    run = prepare(plan_of(), target)
+    with pytest.raises(TargetUnavailable, match=words) as caught:
+        target.launch(run)
+    assert caught.value.hint
+    assert state(run) is RunState.CREATED

@@ -1,0 +1,203 @@
+"""train.dstack.yml and job.sh, and that dstack itself reads the one."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dstack._internal.core.models.configurations import (
+    TaskConfiguration,
+    parse_apply_configuration,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftui.config.build import build
+from ftui.plan.plan import Needs, start
+from ftui.plan.presets import catalogue
+from ftui.runs.words import WORDS
+from ftui.targets.dstack import document, parcel
+from ftui.targets.dstack.document import Wish, run_name
+from ftui.targets.dstack.options import Options, read
+
+NAME = re.compile(r"[a-z][a-z0-9-]{1,40}")
+PRESETS = catalogue().presets
+
+
+def wish(folder: Path, config: dict[str, Any] | None = None, **changes: Any) -> Wish:
+    settings = {"base_model": "org/model", "datasets": [{"path": "org/rows"}], **(config or {})}
+    usual: dict[str, Any] = {
+        "name": "a-run",
+        "title": "A run",
+        "gpus": 1,
+        "needs": Needs(1, 24.0),
+        "options": Options(),
+        "parcel": parcel.pack(settings, folder),
+    }
+    return Wish(**{**usual, **changes})
+
+
+def parsed(text: str) -> TaskConfiguration:
+    """The document as dstack reads it; it refuses what it does not know."""
+    found = parse_apply_configuration(yaml.safe_load(text))
+    assert isinstance(found, TaskConfiguration)
+    return found
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+@pytest.mark.parametrize("install", [False, True], ids=["image", "install"])
+def test_dstack_reads_the_document_of_every_preset(
+    preset: Any, install: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTUI_HOME", str(tmp_path / "home"))
+    packed = parcel.pack(build(start(preset)), tmp_path)
+    made = wish(
+        tmp_path,
+        name=run_name(f"{preset.name}-1128-acorn"),
+        title=preset.title,
+        gpus=preset.needs.gpus,
+        needs=preset.needs,
+        options=Options(install=install),
+        parcel=packed,
+        secrets=frozenset({"hf_token", "wandb_api_key"}),
+    )
+    task = parsed(document.document(made))
+
+    assert NAME.fullmatch(task.name or "")
+    assert task.working_dir == f"/workspace/{task.name}"
+    assert (task.image is None) == install
+    assert task.resources is not None
+    assert task.resources.gpu is not None
+    assert (task.resources.gpu.count.min or 0) == preset.needs.gpus
+    for limit in (task.max_price, task.max_duration, task.idle_duration, task.retry):
+        assert limit
+    assert task.spot_policy is not None
+    assert all("secrets." in str(value) for value in task.env.values())
+
+
+def test_what_an_option_says_is_in_the_document(tmp_path: Path) -> None:
+    options = Options(
+        gpu="A100", spot_policy="spot", max_price=2.5, max_duration="3h", idle_duration="1m"
+    )
+    task = parsed(document.document(wish(tmp_path, options=options, gpus=2)))
+    assert task.resources is not None
+    assert task.resources.gpu is not None
+    assert list(task.resources.gpu.name or ()) == ["A100"]
+    assert task.resources.gpu.count.min == 2
+    assert task.resources.shm_size == 16
+    assert (task.max_price, task.max_duration, task.idle_duration) == (2.5, 10800, 60)
+
+
+def test_secrets_are_references_and_only_those_that_the_project_has(tmp_path: Path) -> None:
+    config = {"wandb_project": "p"}
+    both = frozenset({"hf_token", "wandb_api_key"})
+    text = document.document(wish(tmp_path, config, secrets=both))
+    assert "HF_TOKEN=${{ secrets.hf_token }}" in text
+    assert "WANDB_API_KEY=${{ secrets.wandb_api_key }}" in text
+    assert "env:" not in document.document(wish(tmp_path, config))
+
+
+def test_tensorboard_has_its_port(tmp_path: Path) -> None:
+    made = wish(tmp_path, {"use_tensorboard": True})
+    assert [port.container_port for port in parsed(document.document(made)).ports] == [6006]
+    assert "tensorboard --logdir out" in document.job(made)
+
+
+@given(st.text(max_size=60), st.sampled_from(WORDS))
+def test_every_name_is_one_that_dstack_takes_and_tells_runs_apart(text: str, word: str) -> None:
+    name = run_name(f"{text}-1128-{word}-2")
+    assert NAME.fullmatch(name)
+    assert name.endswith(f"1128-{word}-2")
+    assert run_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "7", "-", "ÄÖÜ", "x", "a" * 80, "1128-acorn"])
+def test_odd_names(name: str) -> None:
+    assert NAME.fullmatch(run_name(name))
+
+
+def test_options_of_another_kind_are_passed_over() -> None:
+    raw = {"gpu": "A100", "max_price": "much", "install": 1, "new": True}
+    assert read({"dstack": {"options": raw}}) == Options(gpu="A100")
+    assert read({"dstack": 7}) == read({}) == Options()
+
+
+# ── What travels, and the job that unpacks it ────────────────────────────────────────────────
+
+
+def test_files_of_this_machine_travel_in_parts_and_are_put_together(tmp_path: Path) -> None:
+    big = tmp_path / "odd name: ü.jsonl"
+    big.write_bytes(os.urandom(parcel.PART_BYTES * 2 + 5))
+    folder = tmp_path / "run"
+    config: dict[str, Any] = {
+        "base_model": "org/model",
+        "datasets": [{"path": str(big), "type": "alpaca"}],
+    }
+    packed = parcel.pack(config, folder)
+
+    (name,) = packed.joined
+    assert packed.config["datasets"] == [{"path": f"./{name}", "type": "alpaca"}]
+    assert config["datasets"][0]["path"] == str(big)
+    assert len(packed.files) == 3
+    assert packed.size == big.stat().st_size
+    assert parcel.pack(packed.config, folder) == packed
+
+    container = tmp_path / "container"
+    for file in packed.files:
+        assert (folder / file).stat().st_size <= parcel.PART_BYTES
+        (container / file).parent.mkdir(parents=True, exist_ok=True)
+        (container / file).write_bytes((folder / file).read_bytes())
+    done = job(container, wish(folder, parcel=packed), "exit 3")
+    assert done.returncode == 3
+    assert (container / name).read_bytes() == big.read_bytes()
+
+
+def test_two_files_of_one_name_both_travel(tmp_path: Path) -> None:
+    files = [tmp_path / place / "rows.jsonl" for place in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(str(file))
+    config = {"datasets": [{"path": str(files[0])}], "test_datasets": [{"path": str(files[1])}]}
+    packed = parcel.pack(config, tmp_path / "run")
+    first, second = (packed.config[key][0]["path"] for key in ("datasets", "test_datasets"))
+    assert (tmp_path / "run" / first).read_text() == str(files[0])
+    assert (tmp_path / "run" / second).read_text() == str(files[1])
+
+
+def test_a_checkpoint_travels_and_an_older_one_no_more(tmp_path: Path) -> None:
+    for step in (2, 4):
+        (tmp_path / f"out/checkpoint-{step}").mkdir(parents=True)
+        (tmp_path / f"out/checkpoint-{step}/state").write_text(str(step))
+    assert "inputs/checkpoint-2/state" in parcel.pack({}, tmp_path, "out/checkpoint-2").files
+    assert parcel.pack({}, tmp_path, "out/checkpoint-4").files == ("inputs/checkpoint-4/state",)
+    assert parcel.pack({}, tmp_path).files == ()
+
+
+def test_the_job_tells_events_and_waits_for_its_results_to_be_fetched(tmp_path: Path) -> None:
+    (tmp_path / "fetched").touch()
+    trainer = 'echo \'{"v": 1}\' >>"$FTUI_EVENTS"; mkdir out; exit 5'
+    done = job(tmp_path, wish(tmp_path), trainer)
+    assert done.returncode == 5
+    assert done.stdout.splitlines() == ['@ftui {"v": 1}', "@ftui ready 5"]
+
+
+def job(folder: Path, made: Wish, trainer: str) -> subprocess.CompletedProcess[str]:
+    """job.sh with this trainer, run to its end."""
+    programs = folder / "programs"
+    programs.mkdir(parents=True)
+    (programs / "axolotl").write_text(f"#!/bin/sh\n{trainer}\n")
+    (programs / "axolotl").chmod(0o755)
+    (folder / "job.sh").write_text(document.job(made))
+    return subprocess.run(
+        ["sh", str(folder / "job.sh")],
+        env={"PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

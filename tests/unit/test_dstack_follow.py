@@ -1,0 +1,282 @@
+"""Following a run, with a scripted server and an `ssh` that runs its commands on this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftui.runs import store
+from ftui.runs.checkpoints import checkpoints
+from ftui.runs.failures import diagnose
+from ftui.runs.model import Run, RunRecord, RunState
+from ftui.runs.stop_on import remember
+from ftui.runs.tail import read_history
+from ftui.runs.tripwires import Tripwire
+from ftui.targets.dstack import position, results
+from ftui.targets.dstack.api import Api, LogEntry, Unreachable
+from ftui.targets.dstack.follow import Follower
+from ftui.targets.dstack.login import Login
+from ftui.targets.dstack.shell import Shell, ShellFailed
+from tests.standins.scripted_trainer import save_weights
+
+SSH = """\
+#!/bin/sh
+for command in "$@"; do :; done
+DSTACK_WORKING_DIR={container} exec sh -c "$command"
+"""
+
+
+class Server(Api):
+    """A server whose every answer a test has written: one `Answer` a look."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(Login("main", "http://nowhere", "none"))
+        self.answers = list(answers)
+        self.printed: dict[str, bytes] = {}
+        self.stopped: list[bool] = []
+        self.asked = 0
+
+    async def run(self, name: str) -> Any:
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(answer):
+            answer = answer()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def logs(self, run_name: str, submission: str, after: str) -> list[LogEntry]:
+        data = self.printed.get(submission, b"")
+        lines = data.splitlines(keepends=True)
+        pieces = [piece for one in lines for piece in (one[:7], one[7:]) if piece]
+        begin = int(after or 0)
+        return [LogEntry(str(begin + 1 + n), piece) for n, piece in enumerate(pieces[begin:])]
+
+    async def ssh_key(self) -> str:
+        return "key"
+
+    async def stop(self, name: str, *, abort: bool) -> None:
+        self.stopped.append(abort)
+
+    async def fleets(self) -> Any:
+        return []
+
+
+def told(status: str, *tries: str, **job: Any) -> dict[str, Any]:
+    """What the server says of a run with these tries."""
+    listed = [{"id": one, "submitted_at": "2026-11-28T10:00:00Z"} for one in tries or ("one",)]
+    data = {"hostname": "10.0.0.1", "username": "u", "dockerized": True, "backend": "aws"}
+    latest = {"status": status, "job_provisioning_data": data, **job}
+    return {
+        "status": status,
+        "cost": 1.25,
+        "run_spec": {"configuration": {"working_dir": "/workspace/x", "idle_duration": 300}},
+        "jobs": [{"job_submissions": listed}],
+        "latest_job_submission": latest,
+    }
+
+
+def event(kind: str, step: int = 0, **values: Any) -> bytes:
+    import json
+
+    full = {"v": 1, "ts": time.time(), "event": kind, "step": step, "max_steps": 9}
+    return b"@ftui " + json.dumps({**full, "values": values}).encode() + b"\r\n"
+
+
+@pytest.fixture
+def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `ssh` leads to."""
+    folder, programs = tmp_path / "container", tmp_path / "programs"
+    folder.mkdir()
+    programs.mkdir()
+    (programs / "ssh").write_text(SSH.format(container=folder))
+    (programs / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("FTUI_HOME", str(tmp_path / "home"))
+    made = store.create("scripted")
+    record = RunRecord(made.name, "scripted", "Scripted", "dstack", time.time(), {})
+    store.write_record(made, record)
+    return made
+
+
+async def follow(run: Run, server: Server) -> None:
+    await Follower(run, run.name, 0.0).follow(server)
+
+
+def trained(container: Path) -> None:
+    """A container whose training has ended: an adapter, and checkpoints of steps 2 and 10."""
+    for folder in ("", "checkpoint-2", "checkpoint-10"):
+        (container / "out" / folder).mkdir(parents=True, exist_ok=True)
+        save_weights(container / "out" / folder)
+        if folder:
+            step = folder.rpartition("-")[2]
+            state = f'{{"global_step": {step}}}'
+            (container / "out" / folder / "trainer_state.json").write_text(state)
+    (container / "out" / "odd name: ü.txt").write_text("x")
+
+
+def until_fetched(container: Path) -> Callable[[], Any]:
+    def answer() -> Any:
+        over = (container / "fetched").exists()
+        return told("done", exit_status=0) if over else told("running")
+
+    return answer
+
+
+async def test_results_come_home_and_only_then_it_is_done(run: Run, container: Path) -> None:
+    trained(container)
+    server = Server(until_fetched(container))
+    server.printed["one"] = (
+        event("train_begin") + event("log", 9, loss=0.5) + event("saved", 9) + b"@ftui ready 0\r\n"
+    )
+    await follow(run, server)
+
+    assert store.state(run) is RunState.DONE
+    assert store.has_weights(run)
+    assert (run.output_dir / "odd name: ü.txt").read_text() == "x"
+    assert not list(run.output_dir.glob("checkpoint-*"))
+    assert not (run.folder / "out.part").exists()
+    assert "each verified" in run.log_file.read_text()
+
+
+async def test_after_a_stop_the_newest_checkpoint_comes_along(run: Run, container: Path) -> None:
+    trained(container)
+    run.stop_file.touch()
+    server = Server(until_fetched(container))
+    server.printed["one"] = event("train_begin") + event("step", 4) + b"@ftui ready 0\r\n"
+    await follow(run, server)
+
+    assert store.state(run) is RunState.STOPPED
+    assert [one.step for one in checkpoints(run)] == [10]
+    assert checkpoints(run)[0].problem == ""
+
+
+async def test_a_run_whose_results_were_lost_is_not_done(run: Run, container: Path) -> None:
+    server = Server(told("running"), told("done", exit_status=0))
+    server.printed["one"] = event("train_begin") + event("saved", 9) + b"@ftui ready 0\r\n"
+    await follow(run, server)
+
+    assert store.state(run) is RunState.FAILED
+    assert "results could not be brought home" in diagnose(run).what
+
+
+def test_a_file_that_arrives_damaged_is_refused(
+    run: Run, container: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(container)
+    ssh = tmp_path / "programs" / "ssh"
+    ssh.write_text(
+        ssh.read_text().replace("exec ", "")
+        + f"echo more >>{container}/out/adapter_model.safetensors\n"
+    )
+    with pytest.raises(ShellFailed, match="checksum differs"):
+        results.fetch(Shell(tmp_path / "none", str(container)), run, with_checkpoint=False)
+    assert not store.has_weights(run)
+
+
+async def test_another_try_begins_from_nothing(run: Run, container: Path) -> None:
+    reason = {"termination_reason": "interrupted_by_no_capacity"}
+    server = Server(
+        told("running", "one"),
+        told("pending", "one", **reason),
+        told("running", "one", "two"),
+        told("failed", "one", "two", **reason),
+    )
+    server.printed["one"] = event("train_begin") + event("log", 1, loss=3.0) + b"half a li"
+    server.printed["two"] = event("train_begin") + event("log", 1, loss=2.0)
+    await follow(run, server)
+
+    history = read_history(run)
+    assert [point.value for point in history.series["loss"]] == [2.0]
+    assert history.newest_try.again
+    log = run.log_file.read_text()
+    assert "half a li\n" in log
+    assert "another try" in log
+    assert "spot interruption" in diagnose(run).what
+
+
+async def test_a_server_that_does_not_answer_is_asked_again(
+    run: Run, container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftui.targets.dstack.follow._PATIENCE_SECONDS", 0.0)
+    server = Server(*[Unreachable("it does not answer")] * 4, told("failed", exit_status=7))
+    server.printed["one"] = b"hello\r\n"
+    await follow(run, server)
+
+    log = run.log_file.read_text()
+    assert log.count("it does not answer") == 1
+    assert log.count("answers again") == 1
+    assert log.count("hello\n") == 1
+    assert read_history(run).exit_code == 7
+
+
+async def test_a_run_that_the_server_has_forgotten(run: Run, container: Path) -> None:
+    await follow(run, Server(None))
+    assert "does not know the run" in diagnose(run).what
+
+
+async def test_a_stop_before_training_interrupts_it(run: Run, container: Path) -> None:
+    run.stop_file.touch()
+    server = Server(told("running"), told("running"), told("terminated"))
+    await follow(run, server)
+    assert server.stopped == [False]
+    assert store.state(run) is RunState.STOPPED
+
+
+async def test_a_trainer_that_cannot_be_asked_is_interrupted(
+    run: Run, container: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "programs" / "ssh").write_text("#!/bin/sh\necho refused >&2; exit 255\n")
+    run.stop_file.touch()
+    server = Server(told("running"), told("terminated"))
+    server.printed["one"] = event("train_begin") + event("step", 1)
+    await follow(run, server)
+    assert server.stopped == [False]
+    assert "could not be asked to save" in run.log_file.read_text()
+
+
+async def test_a_tripwire_stops_it(run: Run, container: Path) -> None:
+    remember(run, (Tripwire.NAN,))
+    server = Server(told("running"), told("running"), told("terminated"))
+    lost = b"".join(event("log", step, loss="nan", grad_norm="nan") for step in range(1, 16))
+    server.printed["one"] = event("train_begin") + lost
+    await follow(run, server)
+    assert (container / "stop").exists()
+    assert "--stop-on nan" in read_history(run).stop_reason
+
+
+async def test_what_it_cost_and_what_becomes_of_the_machine(run: Run, container: Path) -> None:
+    await follow(run, Server(told("failed", exit_status=1)))
+    log = run.log_file.read_text()
+    assert "$1.25 so far" in log
+    assert "its machine is given back (terminated)" in log
+    assert '"dollars": 1.25' in run.events_file.read_text()
+
+
+async def test_a_follower_that_comes_later_goes_on_where_the_first_one_was(
+    run: Run, container: Path
+) -> None:
+    server = Server(told("running"), RuntimeError("killed"))
+    server.printed["one"] = b"".join(b"line %d\r\n" % n + event("step", n) for n in range(40))
+    with pytest.raises(RuntimeError, match="killed"):
+        await follow(run, server)
+    size = run.log_file.stat().st_size
+    assert replace(position.read(run), told="").log_size == size
+
+    server.answers = [told("failed", exit_status=1)]
+    server.printed["one"] += b"the end\r\n"
+    await follow(run, server)
+    lines = [one for one in run.log_file.read_text().splitlines() if not one.startswith("dstack")]
+    assert lines == [*(f"line {n}" for n in range(40)), "the end"]
+    assert read_history(run).step == 39

@@ -1,0 +1,181 @@
+"""dstack's states, refusals, offers and logins, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftui.errors import TargetUnavailable
+from ftui.targets.dstack import login, offers, states
+from ftui.targets.dstack.api import said
+
+
+def run(status: str, /, **job: Any) -> dict[str, Any]:
+    return {"status": status, "latest_job_submission": job}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (run("submitted", status="submitted"), "looking for a machine"),
+        (run("pending", status="failed"), "waiting for a machine, tries again"),
+        (run("provisioning", status="provisioning"), "starting the machine"),
+        (run("submitted", status="pulling"), "pulling the image"),
+        (
+            run(
+                "provisioning",
+                status="pulling",
+                image_pull_progress={"downloaded_bytes": 2**30, "total_bytes": 4 * 2**30},
+            ),
+            "pulling the image, 25 % of 4.0 GiB",
+        ),
+        (run("running", status="running"), "running"),
+        (run("something new", status="x"), "something new"),
+    ],
+)
+def test_a_run_that_goes_on(told: dict[str, Any], words: str) -> None:
+    standing = states.standing(told)
+    assert standing.words == words
+    assert not standing.over
+    assert standing.running == (words == "running")
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "why"),
+    [
+        (run("done", status="done", exit_status=0), 0, ""),
+        (
+            run("failed", termination_reason="container_exited_with_error", exit_status=42),
+            42,
+            "",
+        ),
+        (
+            run(
+                "failed",
+                termination_reason="failed_to_start_due_to_no_capacity",
+                termination_reason_message="No matching fleet found.",
+            ),
+            1,
+            "no machine could be had for it (No matching fleet found)",
+        ),
+        (
+            run("failed", termination_reason="interrupted_by_no_capacity"),
+            1,
+            "its machine was taken away (spot interruption)",
+        ),
+        (
+            run(
+                "terminated",
+                termination_reason="terminated_by_server",
+                termination_reason_message="Secrets interpolation error: Failed to interpolate "
+                "due to missing vars: ['secrets.nope']",
+            ),
+            1,
+            "the project has no secret nope: dstack secret set nope",
+        ),
+        (run("terminated", termination_reason="max_duration_exceeded"), 1, "it reached its time"),
+        (run("failed", termination_reason="a_new_reason"), 1, "a new reason"),
+        ({"status": "failed"}, 1, ""),
+    ],
+)
+def test_a_run_that_is_over(told: dict[str, Any], code: int, why: str) -> None:
+    standing = states.standing(told)
+    assert standing.over
+    assert standing.code == code
+    assert standing.why.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("detail", "words", "code"),
+    [
+        ("Not authenticated", "Not authenticated", ""),
+        ({"msg": "Invalid token", "code": None}, "Invalid token", ""),
+        ([{"msg": "Run not found", "code": "resource_not_exists"}], "Run not found", "resource"),
+        ([{"loc": ["body", "name"], "msg": "bad"}, {"msg": "more"}], "body.name: bad; more", ""),
+        ([], "", ""),
+        (7, "7", ""),
+    ],
+)
+def test_every_shape_of_a_refusal(detail: Any, words: str, code: str) -> None:
+    found, its_code = said(detail)
+    assert found == words
+    assert its_code.startswith(code)
+
+
+def test_offers_that_can_be_had() -> None:
+    def offer(availability: str, **resources: Any) -> dict[str, Any]:
+        return {
+            "backend": "aws",
+            "region": "us-east-1",
+            "price": 3.2,
+            "availability": availability,
+            "instance": {"name": "p4", "resources": resources},
+        }
+
+    gpu = {"name": "A100", "memory_mib": 81920}
+    job = [
+        offer("available", gpus=[gpu, gpu], spot=True),
+        offer("busy", gpus=[gpu], spot=False),
+        offer("idle", gpus=[], spot=False),
+    ]
+    found = offers.offers({"job_plans": [{"offers": job}]})
+    assert [one.words for one in found] == [
+        "2 × A100 80 GiB · spot · aws us-east-1 · $3.20/h",
+        "no GPU · on demand · aws us-east-1 · $3.20/h",
+    ]
+    assert offers.offers({}) == []
+
+
+# ── Logins ───────────────────────────────────────────────────────────────────────────────────
+
+TWO = """\
+projects:
+- {name: main, url: "http://one/", token: a-secret-of-mine, default: false}
+- {name: team, url: "http://two", token: another, default: true}
+- {name: half}
+- nonsense
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("DSTACK_PROJECT", raising=False)
+    file = tmp_path / ".dstack" / "config.yml"
+    file.parent.mkdir()
+    return file
+
+
+def test_the_project_is_the_one_that_dstack_would_use(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(TWO)
+    assert login.find().project == "team"
+    assert login.find("main").url == "http://one"
+    monkeypatch.setenv("DSTACK_PROJECT", "main")
+    assert login.find().project == "main"
+    assert "a-secret-of-mine" not in repr(login.find())
+
+
+@pytest.mark.parametrize("text", [None, "", "projects: 7", "[]", "projects: [{}]"])
+def test_no_login(config: Path, text: str | None) -> None:
+    if text is not None:
+        config.write_text(text)
+    with pytest.raises(TargetUnavailable, match="not logged in") as caught:
+        login.find()
+    assert "dstack project add" in caught.value.hint
+
+
+def test_a_project_of_which_there_is_no_login(config: Path) -> None:
+    config.write_text(TWO)
+    with pytest.raises(TargetUnavailable, match="'nobody'") as caught:
+        login.find("nobody")
+    assert "main, team" in caught.value.hint
+
+
+def test_a_login_that_cannot_be_read(config: Path) -> None:
+    config.write_text("projects: [")
+    with pytest.raises(TargetUnavailable, match="cannot be read"):
+        login.find()
