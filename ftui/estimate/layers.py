@@ -26,6 +26,8 @@ _QUERY_NORMS = ("Qwen3", "Olmo2", "Olmo3", "Gemma3", "Gemma4")
 
 _WIDE_NORMS = ("Gemma", "Olmo")
 """Decoder layers whose norms multiply by their weight in 32 bits."""
+_FUSED = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj", "down_proj"))
+"""Linear layers that axolotl's fused LoRA code runs together: only where each has an adapter."""
 
 
 def saved_by_layer(training: Training) -> float:
@@ -81,7 +83,7 @@ def _attention(training: Training) -> float:
 def _mlp(training: Training) -> float:
     model, adapter = training.model, training.adapter
     gated = model.mlp_matrices == 3
-    if adapter is not None and adapter.kernels:
+    if adapter is not None and "down_proj" in _fused(adapter):
         return 2 * HALF * model.mlp
     inner = 3 if gated else 1
     if training.habits.narrow_mlp and gated:
@@ -97,17 +99,27 @@ def _linear_inputs(model: BaseModel) -> float:
 
 def _adapted(training: Training, adapter: Adapter) -> float:
     sizes = dict(linear_layers(training.model))
-    if adapter.kernels:
-        # One input for q, k and v, one for the MLP; o reads attention's result.
-        return HALF * 2 * training.model.hidden
+    fused = _fused(adapter)
+    # One input for q, k and v, one for the MLP; o reads attention's result.
+    kept = HALF * training.model.hidden * (("q_proj" in fused) + ("gate_proj" in fused))
     each = HALF + (training.habits.mask_bytes if adapter.dropout else 0)
+    names = [name for name in adapter.layers if _part(name) not in fused]
     if training.habits.shared_inputs:
-        names = {_reads(name): name for name in adapter.layers}
-        return sum(each * sizes[name][0] for name in names.values())
-    return sum(each * sizes[name][0] for name in adapter.layers)
+        names = list({_reads(name): name for name in names}.values())
+    return kept + sum(each * sizes[name][0] for name in names)
+
+
+def _fused(adapter: Adapter) -> set[str]:
+    """The linear layers that axolotl's fused LoRA code runs."""
+    names = {_part(name) for name in adapter.layers} if adapter.kernels else set()
+    return {part for group in _FUSED if names.issuperset(group) for part in group}
+
+
+def _part(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _reads(name: str) -> str:
     """What a linear layer reads, by a name of it: q, k and v read the same, gate and up too."""
-    part = name.rpartition(".")[2]
+    part = _part(name)
     return {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}.get(part, part)

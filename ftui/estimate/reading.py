@@ -1,8 +1,9 @@
 """From an axolotl config to the training that its memory sees.
 
 As axolotl 0.19 and 0.21 act on it, read in their source and partly measured: which numbers are
-32-bit (loaders/model.py), which kernels turn themselves on (utils/schemas), what FSDP2 and
-DeepSpeed hold (accelerate's fsdp_utils; DeepSpeed's ZeRO, arXiv 1910.02054).
+32-bit (loaders/model.py), which kernels turn themselves on (utils/schemas), what FSDP2 (axolotl's
+own monkeypatch/accelerate/fsdp2.py leaves weights as they were loaded), FSDP1 (accelerate's
+accelerator.py widens the trained ones) and DeepSpeed (ZeRO, arXiv 1910.02054) hold.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ model without it is the reference."""
 _PAD_TO = 64
 """axolotl fills batches up to a multiple of this many tokens."""
 _HALF_KEYS = ("bf16", "fp16", "bfloat16", "float16")
+_KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
+_ATTENTION_SWITCHES = {
+    "xformers_attention": "xformers",
+    "sage_attention": "sage",
+    "flex_attention": "flex_attention",
+    "flash_attention": "flash_attention_2",
+    "sdp_attention": "sdpa",
+    "eager_attention": "eager",
+}
+"""Old switches that axolotl still reads, and the `attn_implementation` that each stands for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,8 @@ def read_training(
     fsdp = sharding is not Sharding.NONE and not deepspeed
     full = not settings.get("adapter")
     rows, length = _rows(settings), _length(settings, longest)
-    wide_weights = full and (fsdp or not _is_half(settings))
+    fsdp1 = fsdp and str(settings.get("fsdp_version")) != "2"
+    wide_weights = full and (fsdp1 or not _is_half(settings))
     wide = _embeddings_are_wide(settings, fsdp=fsdp) or wide_weights
     training = Training(
         model=model,
@@ -78,10 +90,10 @@ def read_training(
         checkpointing=_checkpointing(settings),
         loss=_loss(settings),
         has_reference=full and bool(settings.get("rl")) and settings["rl"] not in _NO_REFERENCE,
-        eager_attention=settings.get("attn_implementation") == "eager",
+        eager_attention=_attention(settings) == "eager",
         repeated_keys=_repeats_keys(settings, rows),
         optimizer=optimizer(settings),
-        accumulation=_whole(settings, "gradient_accumulation_steps", 1),
+        accumulation=whole(settings, "gradient_accumulation_steps", 1),
         gpus=gpus,
         sharding=sharding if gpus > 1 else Sharding.NONE,
         offloaded=_offloads(settings),
@@ -103,7 +115,8 @@ def _refuse_others(model: BaseModel) -> None:
         raise CannotSay(f"ftui cannot say what {model.title} needs: it is {kind}", why=why)
 
 
-def _whole(settings: Settings, key: str, default: int) -> int:
+def whole(settings: Settings, key: str, default: int) -> int:
+    """A setting that is a whole number above zero, or what it is without."""
     value = settings.get(key)
     return value if isinstance(value, int) and value > 0 else default
 
@@ -111,22 +124,24 @@ def _whole(settings: Settings, key: str, default: int) -> int:
 def _rows(settings: Settings) -> int:
     """Rows that go through the model at once on one GPU."""
     answers = 2 if settings.get("rl") and settings["rl"] not in _ONE_ANSWER else 1
-    return answers * _whole(settings, "micro_batch_size", 1)
+    return answers * whole(settings, "micro_batch_size", 1)
 
 
 def _length(settings: Settings, longest: int | None) -> int:
     """Tokens of a row as it goes through: packed, filled up, or as long as the longest one."""
-    most = _whole(settings, "sequence_len", 512)
+    most = whole(settings, "sequence_len", 512)
     packed = settings.get("sample_packing") or settings.get("pad_to_sequence_len")
-    length = most if packed or longest is None else min(most, -(-longest // _PAD_TO) * _PAD_TO)
-    return -(-length // _whole(settings, "context_parallel_size", 1))
+    length = (
+        most if packed or longest is None else min(most, -(-max(longest, 1) // _PAD_TO) * _PAD_TO)
+    )
+    return -(-length // whole(settings, "context_parallel_size", 1))
 
 
 def _eval_tokens(settings: Settings, length: int) -> int:
     """Tokens of a batch in an evaluation that is larger than one in training."""
-    rows = _whole(settings, "eval_batch_size", 0)
+    rows = whole(settings, "eval_batch_size", 0)
     held_out = settings.get("val_set_size") or settings.get("test_datasets")
-    return rows * length if held_out and rows > _whole(settings, "micro_batch_size", 1) else 0
+    return rows * length if held_out and rows > whole(settings, "micro_batch_size", 1) else 0
 
 
 def _is_half(settings: Settings) -> bool:
@@ -147,20 +162,21 @@ def _four_bit_overhead(settings: Settings) -> float:
     return 1 / 64 + 4 / (64 * 256) if double else 4 / 64
 
 
-def embeddings_are_narrow(settings: Settings) -> bool:
-    """Whether a full fine-tune in 16 bits keeps its embeddings 16-bit, too.
-
-    axolotl widens them, but for attention and losses that need them as they are.
-    """
-    attention = str(settings.get("attn_implementation") or "")
-    return "flash" in attention or bool(settings.get("cut_cross_entropy"))
+def _attention(settings: Settings) -> str:
+    """The attention that runs; transformers takes sdpa where nothing is said."""
+    switched = (name for key, name in _ATTENTION_SWITCHES.items() if settings.get(key))
+    return str(settings.get("attn_implementation") or next(switched, "sdpa"))
 
 
 def _embeddings_are_wide(settings: Settings, *, fsdp: bool) -> bool:
-    """Adapters: they are made 32-bit and 16-bit again. FSDP: they are never touched."""
+    """axolotl widens those of a full fine-tune, but for attention and a loss that need 16 bits.
+
+    Adapters: they are made 32-bit and 16-bit again. FSDP: they are never touched.
+    """
     if settings.get("adapter"):
         return not _is_half(settings)
-    return not fsdp and not embeddings_are_narrow(settings)
+    as_loaded = fsdp or bool(settings.get("cut_cross_entropy"))
+    return not as_loaded and _attention(settings) in ("sdpa", "eager")
 
 
 def _adapter(settings: Settings, model: BaseModel) -> Adapter:
@@ -176,10 +192,12 @@ def _adapter(settings: Settings, model: BaseModel) -> Adapter:
 
 
 def _has_kernels(settings: Settings, model: BaseModel) -> bool:
-    """Whether axolotl's fused LoRA code runs; it turns itself on, but for these."""
-    asked = settings.get("lora_mlp_kernel")
-    if asked is not None:
-        return bool(asked)
+    """Whether axolotl's fused LoRA code runs; it turns itself on, but for these.
+
+    The switch of the MLP's stands for all; one that is set, to anything, keeps the others off.
+    """
+    if any(settings.get(key) is not None for key in _KERNELS):
+        return bool(settings.get("lora_mlp_kernel"))
     return (
         model.lora_kernels
         and model.mlp_matrices == 3
@@ -234,8 +252,7 @@ def _habits(settings: Settings) -> Habits:
 
 def _repeats_keys(settings: Settings, rows: int) -> bool:
     """transformers' sdpa copies keys and values where there is a mask: packed or padded rows."""
-    attention = settings.get("attn_implementation") or "sdpa"
-    return attention == "sdpa" and (rows > 1 or bool(settings.get("sample_packing")))
+    return _attention(settings) == "sdpa" and (rows > 1 or bool(settings.get("sample_packing")))
 
 
 def _sharding(settings: Settings) -> Sharding:
@@ -278,5 +295,7 @@ def _assumptions(settings: Settings, longest: int | None) -> Iterator[str]:
         yield f"{name} is counted as AdamW: two numbers for each trained one"
     if optimizer(settings).paged:
         yield "the optimizer's states may move to system memory and are not counted"
+    if _checkpointing(settings) is Checkpointing.OFFLOADED:
+        yield "activations wait in system memory, which must have room for them"
     if _offloads(settings):
         yield "what is offloaded needs system memory instead"

@@ -1,7 +1,7 @@
 """A training as its memory sees it: what is held, how wide it is, and how much goes through it.
 
-Everything here is a number or a plain fact; `training()` reads them off an axolotl config the way
-axolotl 0.19 and 0.21 act on it. Trainings by other programs (tests/measured) are described with the
+Everything here is a number or a plain fact; `read_training` reads them off an axolotl config the
+way axolotl 0.19 and 0.21 act on it. Trainings by other programs (tests/measured) are described with the
 same words and compared with the memory that was measured there.
 """
 
@@ -24,7 +24,8 @@ class Checkpointing(Enum):
     LAYERS = "layers"
     """What goes into each layer; the layer is worked out again when its turn comes."""
     OFFLOADED = "offloaded"
-    """The same, kept in system memory."""
+    """The same, kept in system memory. With an adapter axolotl works nothing out again: all that
+    backward needs waits there."""
 
 
 class Loss(Enum):
@@ -80,7 +81,7 @@ class Habits:
     """What programs do differently with the same training. The defaults are axolotl's."""
 
     logit_bytes: float = 12.0
-    """Bytes of each logit at the stock loss's worst moment; see `logits` in activations.py."""
+    """Bytes of each logit at the stock loss's worst moment; see `logits` in memory.py."""
     four_bit_input_bytes: int = 0
     """Bytes kept of each number that enters a 4-bit layer; bitsandbytes kept them before 0.44."""
     narrow_norms: bool = False
@@ -133,9 +134,8 @@ class Training:
     sharding: Sharding = Sharding.NONE
     offloaded: bool = False
     """Whether what is divided waits in system memory (FSDP's and DeepSpeed's offload)."""
-    master_weights: bool = False
-    """Whether 16-bit weights have a 32-bit copy (DeepSpeed), or are 32-bit themselves (FSDP2)."""
     deepspeed: bool = False
+    """Whether a full fine-tune keeps 32-bit copies of its 16-bit weights, as DeepSpeed does."""
     eval_tokens: int = 0
     """Of one batch in an evaluation; 0: none, or as many as in training."""
     habits: Habits = field(default_factory=Habits)

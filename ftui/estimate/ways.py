@@ -10,7 +10,7 @@ from typing import Any
 
 from ftui.estimate.architecture import CannotSay
 from ftui.estimate.memory import Memory, memory
-from ftui.estimate.reading import read_training
+from ftui.estimate.reading import read_training, whole
 from ftui.plan.models import BaseModel
 
 Settings = Mapping[str, Any]
@@ -18,6 +18,7 @@ Keys = dict[str, Any]
 """Keys to set; None takes a key out."""
 
 _SHORTEST = 256
+_MOST_ROWS = 4096
 _SMALLEST_RANK = 4
 
 
@@ -73,9 +74,9 @@ def together(
     gpus: int = 1,
     longest: int | None = None,
 ) -> tuple[Way, ...]:
-    """The shortest row of changes, least harmful first, with which it fits; empty: none does.
+    """The first change with which it fits; else one after the other until it does; empty: none.
 
-    The memory of each is that with the ones before it. One that fits alone is the whole answer.
+    The least harmful come first. The memory of each is that with the ones before it.
     """
     for way in ways(settings, model, gpus, longest):
         if fits(way.memory):
@@ -117,6 +118,8 @@ def changed(settings: Settings, keys: Mapping[str, Any]) -> dict[str, Any]:
 def _divide(settings: Settings, gpus: int) -> Keys | None:
     if gpus < 2 or any(settings.get(key) for key in ("fsdp_config", "fsdp", "deepspeed")):
         return None
+    if settings.get("rl") and (settings.get("load_in_4bit") or settings.get("load_in_8bit")):
+        return None  # axolotl refuses these three together
     keys: Keys = {
         "fsdp_version": 2,
         "fsdp_config": {
@@ -126,7 +129,8 @@ def _divide(settings: Settings, gpus: int) -> Keys | None:
             "offload_params": False,
         },
     }
-    if "bnb" in str(settings.get("optimizer")) or "paged" in str(settings.get("optimizer")):
+    optimizer = str(settings.get("optimizer"))
+    if optimizer == "adamw_8bit" or "bnb" in optimizer or "paged" in optimizer:
         keys["optimizer"] = "adamw_torch_8bit"  # bitsandbytes' do not work with FSDP2
     return keys
 
@@ -141,17 +145,17 @@ def _chunk(settings: Settings, gpus: int) -> Keys | None:
 
 def _fewer_rows(settings: Settings, gpus: int) -> Keys | None:
     rows = settings.get("micro_batch_size")
-    if not isinstance(rows, int) or rows < 2:
+    if not isinstance(rows, int) or not 2 <= rows <= _MOST_ROWS:
         return None
-    more = rows * int(settings.get("gradient_accumulation_steps") or 1)
+    more = rows * whole(settings, "gradient_accumulation_steps", 1)
     smaller = max(each for each in range(1, rows) if rows % each == 0)
     return {"micro_batch_size": smaller, "gradient_accumulation_steps": more // smaller}
 
 
 def _small_optimizer(settings: Settings, gpus: int) -> Keys | None:
-    name = str(settings.get("optimizer") or "")
-    if "8bit" in name or "4bit" in name:
-        return None
+    name = str(settings.get("optimizer") or "adamw")
+    if not name.startswith("adamw") or "8bit" in name or "4bit" in name:
+        return None  # another optimizer needs another learning rate
     divided = any(settings.get(key) for key in ("fsdp_config", "fsdp"))
     if settings.get("deepspeed"):
         return None
@@ -161,7 +165,15 @@ def _small_optimizer(settings: Settings, gpus: int) -> Keys | None:
 def _four_bits(settings: Settings, gpus: int) -> Keys | None:
     if settings.get("adapter") != "lora" or settings.get("load_in_4bit"):
         return None
-    return {"adapter": "qlora", "load_in_4bit": True, "load_in_8bit": None}
+    keys: Keys = {"adapter": "qlora", "load_in_4bit": True, "load_in_8bit": None}
+    fsdp = settings.get("fsdp_config")
+    if not fsdp:
+        return keys
+    if settings.get("rl"):
+        return None  # axolotl refuses FSDP2 with a preference training and 4-bit weights
+    if isinstance(fsdp, Mapping) and fsdp.get("cpu_ram_efficient_loading"):
+        keys["fsdp_config"] = {**fsdp, "cpu_ram_efficient_loading": False}  # it refuses this, too
+    return keys
 
 
 def _adapter(settings: Settings, gpus: int) -> Keys | None:

@@ -10,10 +10,10 @@ from ftui.estimate.architecture import CannotSay
 from ftui.estimate.estimate import Estimate
 from ftui.plan.hardware import Gpu
 from ftui.plan.plan import Plan
-from ftui.plan.steps import begin
+from ftui.plan.steps import STEPS, begin
 from ftui.tui.app import Wizard
 from ftui.tui.services import Facts
-from tests.ui.conftest import shows, until
+from tests.ui.conftest import screen_text, shows, until
 from tests.ui.reviews import own_config, review
 from tests.ui.stage import MACHINE, Stage, StageApp, facts, preset
 
@@ -111,3 +111,43 @@ def _told(text: str) -> float:
     """The GiB of the line `About 5.2 GiB (…)`."""
     line = next(line for line in text.splitlines() if "About " in line)
     return float(line.split("About ")[1].split(" ")[0])
+
+
+async def test_the_wizard_says_it_with_every_answer_and_keystroke(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    plan = begin(preset("small-lora"), MACHINE)
+    app = StageApp(Wizard(plan), Stage(tmp_path).services())
+    async with app.run_test(size=size) as pilot:
+        for step in STEPS[:3]:
+            await shows(pilot, step.question)
+            await pilot.press("enter")
+        await shows(pilot, STEPS[3].question, "Memory")
+        before = _gib(app)
+        await pilot.press("tab", "9", "9")
+        await until(pilot, lambda: _gib(app) > before)
+        assert max(map(len, screen_text(app).splitlines())) <= size[0]
+
+
+async def test_a_change_made_from_the_wizard_is_an_answer(tmp_path: Path) -> None:
+    plan = begin(preset("small-lora"), MACHINE)
+    app = StageApp(Wizard(plan), Stage(tmp_path).services())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, STEPS[0].question)
+        await pilot.press("m")
+        await shows(pilot, "half the rank")
+        while "half the rank" not in _highlighted(screen_text(app)):
+            await pilot.press("down")
+        await pilot.press("enter")
+        await shows(pilot, "changed: lora_r: 8")
+        await pilot.press("escape")
+        for step in STEPS:
+            await shows(pilot, step.question)
+            await pilot.press("enter")
+        await shows(pilot, "ftui · review", "lora_r: 8")
+
+
+def _gib(app: StageApp) -> float:
+    """The GiB of the note that is in sight: `Memory  5.2 GiB (…)`."""
+    line = next(line for line in screen_text(app).splitlines() if "Memory " in line)
+    return float(line.split("Memory ")[1].split()[0])

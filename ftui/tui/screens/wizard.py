@@ -27,7 +27,6 @@ from ftui.tui.widgets.fields import FieldRow, Line
 from ftui.tui.widgets.lines import Notice, TopLine
 from ftui.tui.widgets.memory_note import MemoryNote
 from ftui.tui.widgets.options import Options
-from ftui.tui.widgets.rail import Rail, Stop
 from ftui.tui.widgets.step_body import StepBody
 
 if TYPE_CHECKING:
@@ -128,9 +127,8 @@ class WizardScreen(Screen[None]):
         self.refresh_bindings()
 
     def _show_rail(self) -> None:
-        plan, world, rail = self.plan, self.world, self.query_one(Rail)
-        stops = (Stop(one.title, one.summary(plan), one.about(plan, world)) for one in self._steps)
-        rail.stops, rail.here = (*stops, Stop("Review")), self._index
+        plan, world = self.plan, self.world
+        self.query_one(StepBody).show_rail(self._steps, self._index, plan, world)
         place = next(each for each in world.targets if each.name == plan.target)
         self.query_one(TopLine).right = f"{place.title} · {place.words}"
 
@@ -138,13 +136,7 @@ class WizardScreen(Screen[None]):
         """Say what the highlighted option means, on the right or under the list."""
         typing = self._typed or self.focused is self.query_one("#text")
         option = None if typing else self._option
-        meaning = ""
-        if option is not None:
-            try:
-                meaning = self.step.explain(self.plan, option.value, self.world)
-            except FtuiError as error:
-                meaning = str(error)
-        self.query_one(StepBody).explain(option, meaning, self.step.help)
+        self.query_one(StepBody).explain(self.step, option, self.plan, self.world)
 
     # ── Answering ────────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -17,7 +18,7 @@ from ftui.tui.widgets.fields import FieldRow, Line, PathSuggester
 from ftui.tui.widgets.lines import Notice
 from ftui.tui.widgets.memory_note import MemoryNote
 from ftui.tui.widgets.options import Options
-from ftui.tui.widgets.rail import Rail
+from ftui.tui.widgets.rail import Rail, Stop
 
 if TYPE_CHECKING:
     from ftui.plan.plan import Plan
@@ -106,12 +107,24 @@ class StepBody(Horizontal):
         box.value = ""
         return bool(was_open)
 
-    def explain(self, option: Option | None, meaning: str, help: str) -> None:
+    def show_rail(self, steps: Sequence[Step], here: int, plan: Plan, world: World) -> None:
+        """The steps with the answers so far, and the one at hand."""
+        rail = self.query_one(Rail)
+        stops = (Stop(one.title, one.summary(plan), one.about(plan, world)) for one in steps)
+        rail.stops, rail.here = (*stops, Stop("Review")), here
+
+    def explain(self, step: Step, option: Option | None, plan: Plan, world: World) -> None:
         """Say what an option means, and what the step is about: at the right or under the list."""
+        meaning = ""
+        if option is not None:
+            try:
+                meaning = step.explain(plan, option.value, world)
+            except FtuiError as error:
+                meaning = str(error)
         title, detail = (option.label, option.detail) if option else ("What this means", "")
         warning = f"{theme.WARNING} {option.warning}" if option and option.warning else ""
         told = [(meaning, "$foreground"), (warning, "$warning")]
-        about = (help, "$secondary")
+        about = (step.help, "$secondary")
         self.query_one("#meaning-title", Static).update(title)
         self.query_one("#meaning", Static).update(
             _paragraphs([(detail, "$secondary"), *told, about], "\n\n")
