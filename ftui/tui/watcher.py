@@ -13,6 +13,7 @@ from ftui.runs.events import History
 from ftui.runs.failure import what_went_wrong
 from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run, RunRecord, RunState
+from ftui.runs.peak_memory import peak_memory
 from ftui.runs.resume import Resumption, resumption
 from ftui.runs.store import has_weights, read_record, state
 from ftui.runs.tail import EventFollower, LogFollower
@@ -36,6 +37,8 @@ class Ending:
     """What to change in its config, where that mends it."""
     going_on: Resumption | None = None
     """Where it would go on; None where there is nothing left to train."""
+    memory: str = ""
+    """The most memory that it was seen to hold, beside what was estimated, in words."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,35 @@ class Watcher:
             return Glance(standing, record, lines, trips)
         seen = (standing, _written(self._run.output_dir))
         if self._ended is None or events or lines or self._ended[0] != seen:
-            self._ended = (seen, self._ending(standing))
+            self._ended = (seen, self._ending(standing, record))
         return Glance(standing, record, lines, end=self._ended[1])
 
     def forget(self) -> None:
         """Find out anew how it ended: something was not as it seemed."""
         self._ended = None
 
-    def _ending(self, standing: RunState) -> Ending:
+    def _ending(self, standing: RunState, record: RunRecord) -> Ending:
         """Found out once, and again when there is something new: it reads the end of the log."""
         wrong = what_went_wrong(self._run, standing, self.history)
         fix = self._fix(wrong) if wrong is not None and wrong.changes else None
-        return Ending(has_weights(self._run), wrong, fix, self._going_on())
+        memory = self._memory(record)
+        return Ending(has_weights(self._run), wrong, fix, self._going_on(), memory)
+
+    def _memory(self, record: RunRecord) -> str:
+        from ftui.estimate.estimate import estimate
+        from ftui.runtimes.model_shape import find_shape
+
+        peak = peak_memory(self.history)
+        if peak is None:
+            return ""
+        told = f"{peak.gib:.1f} GiB at most"
+        if not peak.on_gpu:
+            return told
+        with contextlib.suppress(FtuiError):  # nobody can say
+            model = find_shape(str(record.settings.get("base_model")), self._run.folder, hub=False)
+            estimated = estimate(record.settings, model, record.gpus).memory.allocated
+            return f"{told}; {estimated:.1f} estimated, without torch's cache"
+        return told
 
     def _fix(self, wrong: Diagnosis) -> Fix | None:
         from ftui.targets.resume import fix_for

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Static
 
+from ftui.plan.presets import find as find_preset
 from ftui.runs import store
 from ftui.runs.model import Run
 from ftui.tui.app import FtuiApp, Watch
@@ -59,6 +60,18 @@ async def test_a_run_that_stands_still_is_told_so(run: Run) -> None:
     train(run, 20)  # in 1970
     async with Stage(run).run_test(size=(120, 40)) as pilot:
         await shows(pilot, "▲ no step", "after step 20")
+
+
+async def test_the_most_memory_stands_beside_what_was_estimated(run: Run) -> None:
+    settings = find_preset("llama3-8b-qlora").settings
+    store.write_record(run, replace(store.read_record(run), settings=settings, gpus=1))
+    train(run, 20)
+    for step, gib in ((21, 8.5), (22, 9.1), (23, 9.0)):
+        values = {"memory/max_allocated (GiB)": gib, "loss": 1.0, "grad_norm": 1.0}
+        tell(run, "log", step, at=1006, **values)
+    finish(run)
+    async with Stage(run).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "memory     9.1 GiB at most; 9.4 estimated")
 
 
 async def test_numbers_that_were_lost_make_no_good_end(run: Run, size: tuple[int, int]) -> None:

@@ -26,9 +26,7 @@ def card(run: Run, glance: Glance, history: History) -> Content:
     assert glance.end is not None
     end, wrong = glance.end, glance.end.wrong
     bad = glance.state in (RunState.FAILED, RunState.INTERRUPTED)
-    facts = (
-        _how_far(run, end, history) if bad else _what_came_of_it(run, history, weights=end.weights)
-    )
+    facts = _how_far(run, end, history) if bad else _what_came_of_it(run, end, history)
     following = [Content("Next"), *_next(run, glance)]
     lines = []
     if history.stop_reason:
@@ -71,7 +69,7 @@ def _how_far(run: Run, end: Ending, history: History) -> list[Content]:
     return [*lines, _fact("files", f"{files} in {nice_path(run.folder)}")]
 
 
-def _what_came_of_it(run: Run, history: History, *, weights: bool) -> list[Content]:
+def _what_came_of_it(run: Run, end: Ending, history: History) -> list[Content]:
     lines = []
     loss = history.latest("loss")
     if loss is not None:
@@ -85,7 +83,9 @@ def _what_came_of_it(run: Run, history: History, *, weights: bool) -> list[Conte
     lines.append(_fact("steps", f"{history.step:,} of {history.max_steps:,}"))
     if history.seconds is not None:
         lines.append(_fact("time", duration(history.seconds)))
-    where = nice_path(run.output_dir) if weights else "no weights were saved"
+    if end.memory:
+        lines.append(_fact("memory", end.memory))
+    where = nice_path(run.output_dir) if end.weights else "no weights were saved"
     return [*lines, _fact("weights", where), *_earlier(history)]
 
 
