@@ -18,8 +18,11 @@ from ftui.estimate.speed import Speed, cpu_speed, speed
 from ftui.estimate.strategy import Strategy, strategy
 from ftui.estimate.training import Training
 from ftui.estimate.ways import Way, together, ways
-from ftui.plan.hardware import Gpu, Hardware
+from ftui.plan.hardware import Gpu, Hardware, weakest
 from ftui.plan.models import BaseModel
+
+_AMPERE = 80
+"""The first compute capability with bf16."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,18 @@ class Estimate:
         return tuple(Fitting(gpu, fits(self.memory, gpu)) for gpu in gpus)
 
     def cheapest(self, gpus: Sequence[Gpu]) -> Gpu | None:
-        """The cheapest of the GPUs that fits; None when none of those with a price does."""
+        """The GPU that fits and costs least by the hour, which may take longest for it.
+
+        None when none of those with a price fits.
+        """
         fitting = [one.gpu for one in self.fittings(gpus) if one.fit is not Fit.NO]
-        priced = [gpu for gpu in fitting if gpu.name in DOLLARS_AN_HOUR]
+        priced = [gpu for gpu in fitting if gpu.name in DOLLARS_AN_HOUR and self._has_format(gpu)]
         return min(priced, key=lambda gpu: DOLLARS_AN_HOUR[gpu.name], default=None)
+
+    def _has_format(self, gpu: Gpu) -> bool:
+        """Whether it computes in bf16, where the config insists on that: older ones do not."""
+        insists = any(self.settings.get(key) is True for key in ("bf16", "bfloat16"))
+        return not insists or not 0 < weakest((gpu,)) < _AMPERE
 
     def ways(self) -> tuple[Way, ...]:
         """Every single change that makes it need less."""

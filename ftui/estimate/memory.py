@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ftui.estimate.layers import passing_through, saved_by_layer
 from ftui.estimate.lora import linear_layers
-from ftui.estimate.training import HALF, Checkpointing, Loss, Sharding, Training
+from ftui.estimate.training import HALF, WIDE, Checkpointing, Loss, Sharding, Training
 from ftui.estimate.weights import (
     counts,
     gradient_bytes,
@@ -33,7 +33,7 @@ CONTEXT_GIB = 0.5
 BAND = 0.2
 """Most published measurements lie within this part of the estimate; see the README."""
 _CHUNKS = 8
-"""Into so many parts torchtune divides the logits, and cut cross-entropy at least."""
+"""Into so many parts torchtune and axolotl divide the logits."""
 
 
 @dataclass(frozen=True)
@@ -174,15 +174,20 @@ def _unpacked(training: Training) -> float:
 def logits(training: Training) -> float:
     """Bytes of the logits at the loss's fullest moment.
 
-    Measured with transformers 5.16 under accelerate's bf16 (tests/measured/inside.py): 12 a logit:
-    their log-softmax, its gradient and the one that goes on, 32-bit each. Where a program holds the
+    Measured with transformers 5.16 in bf16 (tests/measured/inside.py): 12 a logit: their
+    log-softmax, its gradient and the one that goes on, 32-bit each. Where a program holds the
     model's output until backward is through, as a loop by hand or TRL does, 4 more.
+
+    In parts, the fullest moment is the end of forward: the 16-bit logits, and the 32-bit ones that
+    accelerate makes of the model's output.
     """
     numbers = float(training.model.vocabulary) * training.tokens
     if training.loss is Loss.STOCK:
         return training.habits.logit_bytes * numbers
+    if training.loss is Loss.FUSED:
+        return 0.0
     part = training.habits.logit_bytes * numbers / _CHUNKS
-    return part + HALF * numbers if training.loss is Loss.CHUNKED else 0.0
+    return HALF * numbers + max(part, WIDE * numbers if training.habits.wide_output else 0.0)
 
 
 def _eval_logits(training: Training) -> float:

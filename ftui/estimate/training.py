@@ -1,8 +1,8 @@
 """A training as its memory sees it: what is held, how wide it is, and how much goes through it.
 
 Everything here is a number or a plain fact; `read_training` reads them off an axolotl config the
-way axolotl 0.19 and 0.21 act on it. Trainings by other programs (tests/measured) are described with the
-same words and compared with the memory that was measured there.
+way axolotl 0.19 and 0.21 act on it. Trainings by other programs (tests/measured) are described with
+the same words and compared with the memory that was measured there.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Loss(Enum):
     STOCK = "stock"
     """All logits at once, as 32-bit numbers."""
     CHUNKED = "chunked"
-    """All logits as 16-bit numbers; widened an eighth at a time (torchtune)."""
+    """All logits as 16-bit numbers; widened an eighth at a time (torchtune, axolotl)."""
     FUSED = "fused"
-    """The logits never exist at once (cut cross-entropy, Liger, chunked)."""
+    """The logits never exist at once (cut cross-entropy, Liger's fused linear one)."""
 
 
 class Sharding(Enum):
@@ -82,6 +82,8 @@ class Habits:
 
     logit_bytes: float = 12.0
     """Bytes of each logit at the stock loss's worst moment; see `logits` in memory.py."""
+    wide_output: bool = True
+    """Whether the model's output is made 32-bit, as accelerate does it."""
     four_bit_input_bytes: int = 0
     """Bytes kept of each number that enters a 4-bit layer; bitsandbytes kept them before 0.44."""
     narrow_norms: bool = False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ftui.estimate.architecture import CannotSay
@@ -20,6 +20,8 @@ Keys = dict[str, Any]
 _SHORTEST = 256
 _MOST_ROWS = 4096
 _SMALLEST_RANK = 4
+_LOSSES = ("cut_cross_entropy", "liger_cross_entropy", "liger_fused_linear_cross_entropy")
+"""Keys for other ways to work out the loss."""
 
 
 @dataclass(frozen=True)
@@ -81,27 +83,41 @@ def together(
     for way in ways(settings, model, gpus, longest):
         if fits(way.memory):
             return (way,)
-    return tuple(_steps(settings, model, fits, gpus, longest))
+    taken: list[Way] = []
+    after = settings
+    while not (taken and fits(taken[-1].memory)):
+        left = ways(after, model, gpus, longest)
+        if not left or len(taken) > 2 * len(_CHANGES):
+            return ()
+        taken.append(left[0])
+        after = changed(after, left[0].keys)
+    return _needed(settings, model, taken, fits, gpus, longest)
 
 
-def _steps(
+def _needed(
     settings: Settings,
     model: BaseModel,
+    taken: Sequence[Way],
     fits: Callable[[Memory], bool],
     gpus: int,
     longest: int | None,
-) -> Iterator[Way]:
-    taken: list[Way] = []
-    while len(taken) <= 2 * len(_CHANGES):
-        left = ways(settings, model, gpus, longest)
-        if not left:
-            return
-        way = left[0]
-        taken.append(way)
-        if fits(way.memory):
-            yield from taken
-            return
-        settings = changed(settings, way.keys)
+) -> tuple[Way, ...]:
+    """Those of the changes that a later one did not make useless, with their memory anew."""
+
+    def one_after_the_other(some: Sequence[Way]) -> tuple[Way, ...]:
+        after, found = settings, []
+        for way in some:
+            after = changed(after, way.keys)
+            needed = memory(read_training(after, model, gpus, longest).training)
+            found.append(replace(way, memory=needed))
+        return tuple(found)
+
+    kept = one_after_the_other(taken)
+    for way in taken:
+        fewer = one_after_the_other([each for each in kept if each.keys is not way.keys])
+        if fewer and fits(fewer[-1].memory):
+            kept = fewer
+    return kept
 
 
 def changed(settings: Settings, keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,7 +156,8 @@ def _checkpoint(settings: Settings, gpus: int) -> Keys | None:
 
 
 def _chunk(settings: Settings, gpus: int) -> Keys | None:
-    return None if settings.get("rl") else {"chunked_cross_entropy": True}
+    other = any(settings.get(key) for key in _LOSSES)  # axolotl takes one of them
+    return None if other or settings.get("rl") else {"chunked_cross_entropy": True}
 
 
 def _fewer_rows(settings: Settings, gpus: int) -> Keys | None:
@@ -215,7 +232,7 @@ _CHANGES: tuple[tuple[str, str, str, Callable[[Settings, int], Keys | None]], ..
     ("optimizer", "an 8-bit optimizer", "next to nothing", _small_optimizer),
     ("divide", "divide it over the GPUs (FSDP2)", "more traffic between them", _divide),
     ("four bits", "QLoRA: weights in 4 bits", "slower; a little less exact", _four_bits),
-    ("offload", "activations wait in system memory", "slower", _offload),
+    ("offload", "activations wait in system memory", "slower; much system memory", _offload),
     ("rank", "half the rank", "learns less", _lower_rank),
     ("adapter", "LoRA instead of every weight", "a small adapter learns", _adapter),
     ("length", "half the sequence length", "longer rows are left out", _shorter),

@@ -19,24 +19,6 @@ from ftui.plan.hardware import Gpu
 from ftui.plan.models import BaseModel
 from ftui.runs.peak_memory import Peak
 
-_USUAL = (
-    "RTX 3060",
-    "T4",
-    "RTX 4060 Ti",
-    "L4",
-    "A10",
-    "RTX 4090",
-    "RTX 5090",
-    "A100",
-    "L40S",
-    "H100",
-    "A100 80GB",
-    "RTX PRO 6000",
-    "H200",
-    "B200",
-)
-"""What people have, and what is for hire."""
-
 
 def fit(source: str, *, gpu: str | None, gpus: int | None, as_json: bool) -> int:
     """Tell what it needs; 1 when it does not fit the GPU asked for, 3 when nobody can say.
@@ -84,11 +66,11 @@ def _shape(source: Source, named: str) -> BaseModel:
 
 def _offered() -> tuple[Gpu, ...]:
     """This machine's GPUs, then the usual ones."""
-    from ftui.plan.gpus import find
+    from ftui.plan.gpus import USUAL, find
     from ftui.targets.machine import detect
 
     here = detect().gpus[:1]
-    return (*here, *(find(name) for name in _USUAL))
+    return (*here, *(find(name) for name in USUAL))
 
 
 def _document(found: Estimate, offered: Sequence[Gpu], measured: Peak | None) -> dict[str, Any]:
@@ -173,7 +155,7 @@ def _row(found: Estimate, one: Fitting, cheapest: Gpu | None) -> tuple[str, ...]
     price = f"${found.training.gpus * dollars:.2f}/h" if dollars else ""
     speed = found.speed(gpu) if one.fit is not Fit.NO else None
     rate = rate_words(speed.low, speed.high) if speed else ""
-    mark = "cheapest" if gpu == cheapest else ""
+    mark = "least an hour" if gpu == cheapest else ""
     room = f"{usable_gib(gpu):.1f} GiB usable"
     return (f"{one.fit.glyph} {one.fit.word}", gpu.name, room, price, rate, mark)
 

@@ -88,6 +88,11 @@ RTX 5090      32  sm_120
 RTX PRO 6000  96  sm_120
 GB10         128  sm_121
 """
+USUAL = (
+    *("RTX 3060", "T4", "RTX 4060 Ti", "L4", "A10", "RTX 4090", "A100", "L40S"),
+    *("H100", "A100 80GB", "H200", "B200"),
+)
+"""What people have, and what is for hire, by memory."""
 _ALSO: Mapping[str, str] = {
     "a100 40gb": "A100",
     "p100 16gb": "P100",

@@ -113,7 +113,7 @@ def _is_still(handle: int, path: Path) -> bool:
     """Whether that file is still there: its folder may have been removed since it was opened."""
     try:
         return os.path.samestat(os.fstat(handle), path.lstat())
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

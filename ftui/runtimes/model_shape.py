@@ -32,17 +32,16 @@ def find_shape(base_model: str, *beside: Path, hub: bool = True) -> BaseModel:
         return known
     for folder in (*(place / base_model for place in beside), Path(base_model)):
         if folder.is_dir():
-            return _in_folder(folder, base_model)
+            return _in_file(folder / "config.json", base_model)
     cached = _cached(base_model)
     if cached is not None:
-        return read_config(_document(cached.read_text(encoding="utf-8"), base_model), base_model)
+        return _in_file(cached, base_model)
     if not hub:
         raise _unreachable(base_model, "the model hub was not asked yet")
     return read_config(_document(_from_hub(base_model), base_model), base_model)
 
 
-def _in_folder(folder: Path, name: str) -> BaseModel:
-    file = folder / "config.json"
+def _in_file(file: Path, name: str) -> BaseModel:
     try:
         if file.stat().st_size > _LARGEST:
             raise CannotSay(f"the config.json of {name} is too large to be one")
@@ -72,7 +71,7 @@ def _cached(base_model: str) -> Path | None:
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
     folder = cache / f"models--{base_model.replace('/', '--')}" / "snapshots"
-    return max(folder.glob("*/config.json"), key=lambda path: path.stat().st_mtime, default=None)
+    return max(folder.glob("*/config.json"), default=None)
 
 
 def _from_hub(base_model: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftui.estimate.architecture import counted
 from ftui.estimate.lora import linear_layers
 from ftui.estimate.training import (
     HALF,
@@ -94,7 +95,7 @@ def training_of(row: Row) -> Training | None:
     model = architecture(row["model"])
     if model is None or not row["micro_batch"]:
         return None
-    model = dataclasses.replace(model, parameters=_parameters(model))
+    model = counted(model)
     tokens = _sequence(row)
     method = row["method"]
     return _with_program(
@@ -115,11 +116,6 @@ def training_of(row: Row) -> Training | None:
         ),
         row,
     )
-
-
-def _parameters(model: BaseModel) -> int:
-    linear = sum(a * b for _, (a, b) in linear_layers(model))
-    return model.layers * linear + model.vocabulary * model.hidden * (1 if model.tied else 2)
 
 
 def _sequence(row: Row) -> int:
@@ -207,7 +203,7 @@ def _with_program(training: Training, row: Row) -> Training:
             habits = change(habits, shared_inputs=True, four_bit_input_bytes=kept)
         case "torchtune":
             acts_at_once = "bwd" in row["optimizer"]
-            habits = change(habits, gradients_kept=not acts_at_once)
+            habits = change(habits, gradients_kept=not acts_at_once, wide_output=False)
         case "QwenLM" if training.adapter is None:  # finetune_ds.sh: DeepSpeed
             training = change(training, deepspeed=True)
         case "axolotl":

@@ -10,10 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftui.config.dump import dump
+from ftui.config.lint import check
+from ftui.config.schema import VERSIONS
+from ftui.estimate.layers import saved_by_layer
 from ftui.estimate.memory import BAND, Memory, memory
 from ftui.estimate.reading import read_training
 from ftui.estimate.training import Checkpointing, Loss, Sharding, Training
+from ftui.estimate.ways import changed, ways
 from ftui.plan.models import known_models
+from ftui.plan.presets import catalogue
 from tests.measured.compare import compared, ran_out
 from tests.measured.rows import judged
 
@@ -171,6 +177,37 @@ def test_ddp_holds_gradients_twice_and_fsdp_a_layer_of_the_others() -> None:
     assert training.sharding is Sharding.NONE
     gradients, gathered = (_term(memory(training), name) for name in ("gradients", "gathered"))
     assert gathered == pytest.approx(gradients)
+
+
+@pytest.mark.parametrize(("version", "bits"), [(1, 32), (2, 16)])
+def test_fsdp2_leaves_weights_as_they_were_loaded(version: int, bits: int) -> None:
+    settings = {**LORA, "adapter": None, **DIVIDED["FSDP2"], "fsdp_version": version}
+    assert read_training(settings, DENSE[0], 4).training.weight_bits == bits
+
+
+def test_fused_lora_code_runs_only_where_each_of_its_layers_has_an_adapter() -> None:
+    model = next(m for m in DENSE if m.id == "Qwen/Qwen3-8B")
+
+    def saved(*targets: str, **more: Any) -> float:
+        chosen = {"lora_target_linear": None, "lora_target_modules": list(targets)}
+        return saved_by_layer(read_training({**LORA, **chosen, **more}, model).training)
+
+    off = {"lora_mlp_kernel": False}
+    assert saved("q_proj", "v_proj") == saved("q_proj", "v_proj", **off)
+    assert saved("q_proj", "k_proj", "v_proj") < saved("q_proj", "k_proj", "v_proj", **off)
+
+
+@pytest.mark.parametrize("axolotl", VERSIONS)
+def test_no_way_leads_to_a_config_that_is_an_error(axolotl: str) -> None:
+    models = {model.id: model for model in DENSE}
+    presets = [one for one in catalogue().presets if one.settings.get("base_model") in models]
+    assert len(presets) > 20
+    for preset in presets:
+        model = models[preset.settings["base_model"]]
+        for way in ways(preset.settings, model, max(preset.needs.gpus, 2)):
+            text = dump(changed(preset.settings, way.keys))
+            wrong = [one for one in check(text, axolotl=axolotl) if one.severity == "error"]
+            assert not wrong, (preset.name, way.id, wrong)
 
 
 def _term(found: Memory, name: str) -> float:

@@ -90,7 +90,7 @@ def test_a_preset_is_told_with_its_terms_and_the_gpus_it_fits(fit: Fit) -> None:
     ended = fit("llama3-8b-qlora")
     assert ended.code == 0
     assert "weights of the base model" in ended.out
-    assert "cheapest" in ended.out
+    assert "least an hour" in ended.out
     assert "GiB (" in ended.err
     assert "Prices: " in ended.err
 
@@ -110,6 +110,17 @@ def test_every_preset_has_an_estimate_or_a_reason_why_not(fit: Fit) -> None:
         document = ended.document
         assert (document["gib_per_gpu"] is None) == (ended.code == 3), preset.name
         assert ended.code == 0 or document["why"], preset.name
+
+
+def test_a_gpu_without_bf16_is_not_the_cheapest_for_a_config_that_insists_on_it(
+    fit: Fit, folder: Path
+) -> None:
+    ended = fit("config.yml")
+    [least] = [line for line in ended.out.splitlines() if "least an hour" in line]
+    assert "L4" in least
+    (folder / "config.yml").write_text(CONFIG.replace("bf16", "fp16"), encoding="utf-8")
+    [least] = [line for line in fit("config.yml").out.splitlines() if "least an hour" in line]
+    assert "T4" in least
 
 
 def test_a_config_of_ones_own_is_read_with_its_models_folder(fit: Fit) -> None:

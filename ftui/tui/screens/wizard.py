@@ -147,15 +147,19 @@ class WizardScreen(Screen[None]):
         """Another answer is at hand: show what it means and what its fields would be."""
         if not self._steps:
             return
-        body, option, typed, draft = self.query_one(StepBody), self._option, self._typed, self.plan
-        if typed:
-            draft = self.step.typing(self.plan, typed)
-        elif option is not None:
-            draft = self.step.apply(self.plan, option.value, self.world)
+        body, draft = self.query_one(StepBody), self._draft
         body.follow(draft)
         body.show_note(self.focused)
         self._show_meaning()
         self._estimate(body.as_typed(draft))
+
+    @property
+    def _draft(self) -> Plan:
+        """The plan with the answer at hand."""
+        if self._typed:
+            return self.step.typing(self.plan, self._typed)
+        option = self._option
+        return self.plan if option is None else self.step.apply(self.plan, option.value, self.world)
 
     def _estimate(self, draft: Plan) -> None:
         """Say what the answers, with the one at hand, need of a GPU."""
@@ -166,14 +170,17 @@ class WizardScreen(Screen[None]):
         return Estimating(self.app, *self.query(MemoryNote))
 
     def action_memory(self) -> None:
-        """Show what the training needs of a GPU; what is changed there is an answer, too."""
+        """Show what the training needs of a GPU, with the answer at hand.
+
+        What is changed there is an answer, too, and takes the one at hand with it.
+        """
         self._estimating.open(self._set_keys)
 
     def _set_keys(self, keys: Mapping[str, Any]) -> None:
         from ftui.estimate.ways import changed
 
-        settings = changed(self.plan.settings, keys)
-        self._plan = dataclasses.replace(self.plan, settings=settings)
+        draft = self.query_one(StepBody).as_typed(self._draft)
+        self._plan = dataclasses.replace(draft, settings=changed(draft.settings, keys))
         self.call_later(self._show_step)
 
     @property

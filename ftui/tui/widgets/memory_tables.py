@@ -15,20 +15,6 @@ if TYPE_CHECKING:
 
 _BAR, _NAME = 8, 13
 _STYLES = {"✓": "$success", "▲": "$warning", "✗": "$secondary"}
-OFFERED = (
-    "RTX 3060",
-    "T4",
-    "RTX 4060 Ti",
-    "A10",
-    "RTX 4090",
-    "A100",
-    "L40S",
-    "A100 80GB",
-    "H100",
-    "H200",
-    "B200",
-)
-"""What people have, and what is for hire, by memory."""
 
 
 def term_table(found: Estimate, *, bars: bool) -> Content:
@@ -51,9 +37,9 @@ def term_table(found: Estimate, *, bars: bool) -> Content:
 
 def gpu_table(found: Estimate, hardware: Hardware, *, prices: bool) -> Content:
     """A line a GPU: whether it fits, its memory, its price where there is room; ours come first."""
-    from ftui.plan.gpus import find
+    from ftui.plan.gpus import USUAL, find
 
-    offered = [*hardware.gpus[:1], *(find(name) for name in OFFERED)]
+    offered = [*hardware.gpus[:1], *(find(name) for name in USUAL)]
     cheapest = found.cheapest(offered)
     rows = [_gpu_line(found, one, cheapest, prices=prices) for one in found.fittings(offered)]
     return Content("\n").join(rows)
@@ -73,7 +59,7 @@ def _gpu_line(found: Estimate, one: Fitting, cheapest: Gpu | None, *, prices: bo
 
     dollars = DOLLARS_AN_HOUR.get(one.gpu.name)
     price = f"${found.training.gpus * dollars:.2f}/h" if dollars and prices else ""
-    mark = "  cheapest" if one.gpu == cheapest and prices else ""
+    mark = "  least" if one.gpu == cheapest and prices else ""
     name = shorten(printable(one.gpu.name), _NAME)
     return Content.assemble(
         (f"{one.fit.glyph} {one.fit.word:<9} ", _STYLES[one.fit.glyph]),
