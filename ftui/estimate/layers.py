@@ -100,9 +100,11 @@ def _linear_inputs(model: BaseModel) -> float:
 def _adapted(training: Training, adapter: Adapter) -> float:
     sizes = dict(linear_layers(training.model))
     fused = _fused(adapter)
-    # One input for q, k and v, one for the MLP; o reads attention's result.
-    kept = HALF * training.model.hidden * (("q_proj" in fused) + ("gate_proj" in fused))
     each = HALF + (training.habits.mask_bytes if adapter.dropout else 0)
+    # One input for q, k and v, one for the MLP, and each again where dropout makes another of it;
+    # o reads attention's result.
+    inputs = HALF + (each if adapter.dropout else 0)
+    kept = inputs * training.model.hidden * (("q_proj" in fused) + ("gate_proj" in fused))
     names = [name for name in adapter.layers if _part(name) not in fused]
     if training.habits.shared_inputs:
         names = list({_reads(name): name for name in names}.values())

@@ -37,7 +37,7 @@ EVALUATION = (
 )
 """Settings that do nothing, or that axolotl refuses, where there is nothing to evaluate on."""
 _USUAL = {"evals_per_epoch": 4}
-_BY_EVALUATION = ("reduce_lr_on_plateau", "greedy")
+BY_EVALUATION = ("reduce_lr_on_plateau", "greedy")
 """Schedulers that go by the eval loss."""
 
 
@@ -139,7 +139,7 @@ def _wrong(plan: Plan, size: Decimal, unit: str) -> str:
 def _with_nothing(plan: Plan) -> Plan:
     """Without anything that evaluates, or waits for an evaluation. Raises UsageError."""
     scheduler = plan.get("lr_scheduler")
-    if scheduler in _BY_EVALUATION:
+    if scheduler in BY_EVALUATION:
         raise UsageError(
             f"{_LABEL}: the scheduler {scheduler} goes by the eval loss",
             hint="Hold something out, or set another lr_scheduler.",

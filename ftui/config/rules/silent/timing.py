@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from ftui.config.edit import Put, Rename
 from ftui.config.rules.rule import Finding, Rule, Subject, error, warning
+from ftui.plan.held_out import BY_EVALUATION
 
 _DEFAULT_EPOCHS = 1.0
-_NEED_EVALUATION = ("reduce_lr_on_plateau", "greedy")
 
 
 def evaluates_on(subject: Subject) -> str:
@@ -166,7 +166,7 @@ def _never_stops_early(subject: Subject) -> Iterator[Finding]:
 
 def _scheduler_needs_evaluation(subject: Subject) -> Iterator[Finding]:
     scheduler = subject.text("lr_scheduler")
-    if scheduler not in _NEED_EVALUATION:
+    if scheduler not in BY_EVALUATION:
         return
     strategy = subject.text("eval_strategy")
     if steps(subject, "eval") is None and strategy not in ("steps", "epoch"):
