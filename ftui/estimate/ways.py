@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -114,9 +115,9 @@ def _needed(
 
     kept = one_after_the_other(taken)
     for way in taken:
-        fewer = one_after_the_other([each for each in kept if each.keys is not way.keys])
-        if fewer and fits(fewer[-1].memory):
-            kept = fewer
+        with contextlib.suppress(CannotSay):  # the others stand on it
+            fewer = one_after_the_other([each for each in kept if each.keys is not way.keys])
+            kept = fewer if fewer and fits(fewer[-1].memory) else kept
     return kept
 
 

@@ -15,7 +15,17 @@ def _dstack() -> Target:
     return DstackTarget()
 
 
-TARGETS: Mapping[str, Callable[[], Target]] = {LocalTarget.name: LocalTarget, "dstack": _dstack}
+def _modal() -> Target:
+    from ftui.targets.modal.target import ModalTarget
+
+    return ModalTarget()
+
+
+TARGETS: Mapping[str, Callable[[], Target]] = {
+    LocalTarget.name: LocalTarget,
+    "dstack": _dstack,
+    "modal": _modal,
+}
 """What makes each target. Those that are not of this machine are imported when asked for."""
 
 

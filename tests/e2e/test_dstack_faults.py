@@ -19,9 +19,11 @@ from ftui.runs.checkpoints import checkpoints
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
 from ftui.runs.tail import EventFollower
+from ftui.targets.dstack.market import find_offers
 from ftui.targets.dstack.target import DstackTarget
 from ftui.targets.prepare import prepare
 from ftui.targets.resume import resume
+from ftui.targets.take_up import take_up
 from tests.standins import secrets
 from tests.standins.dstack_host.lab import PROJECT, Lab, lab
 from tests.standins.runs import allow, failure_words, history, state, wait_for
@@ -88,9 +90,11 @@ def test_a_run_outlives_its_follower_and_a_restart_of_the_server(
     end_follower(run)
     assert state(run) is RunState.INTERRUPTED
     allow(Run(container), 3)
-    target.attach(run)
+    take_up(run)  # what `ftui watch` does
     come_to(run, 3)
     assert state(run) is RunState.TRAINING
+    with pytest.raises(UsageError, match=r"running|busy"):
+        target.attach(run)
 
     dstack.stop_server()
     allow(Run(container), STEPS)
@@ -129,7 +133,7 @@ def test_a_run_is_stopped_with_a_checkpoint_and_goes_on_from_it(
 
     found = resume(run)
     assert found.place == "out/checkpoint-3"
-    allow(Run(dstack.container(run.name, other_than=container)), STEPS)
+    allow(Run(dstack.container(run.name)), STEPS)
     wait_for(lambda: state(run).ended, "the end", LIMIT)
     assert state(run) is RunState.DONE, failure_words(run)
     assert told_steps(run) == list(range(1, STEPS + 1))
@@ -206,6 +210,14 @@ def test_a_project_without_a_fleet(
     assert "no fleet" in error.what
     assert "type: fleet" in error.hint
     dstack.log_in(PROJECT)
+
+
+def test_what_there_is_for_a_plan(dstack: Lab, target: DstackTarget) -> None:
+    plan = plan_of("llama3-8b-qlora")
+    [offer] = find_offers(plan)
+    assert offer.words.startswith("RTX4090 24 GiB · on demand")
+    assert find_offers(replace(plan, machine={"gpu": "H100"})) == []
+    assert dstack.at_work() == []
 
 
 def test_a_machine_that_nobody_has(dstack: Lab, target: DstackTarget) -> None:

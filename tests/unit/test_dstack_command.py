@@ -13,6 +13,7 @@ from dstack._internal.core.models.configurations import parse_apply_configuratio
 
 from ftui.errors import UsageError
 from ftui.targets.dstack.options import Options, parse
+from ftui.targets.world import survey
 
 FTUI = str(Path(sys.executable).with_name("ftui"))
 NANO = ("--preset", "nano-sql-lora", "--target", "dstack")
@@ -82,6 +83,17 @@ def test_a_wish_that_makes_no_sense(person: Path, arguments: tuple[str, ...], wo
     assert done.returncode == 2
     assert words in done.stderr
     assert not (person / "home" / "runs").exists()
+
+
+def test_the_wizard_says_where_dstack_would_train(person: Path) -> None:
+    def words() -> str:
+        return next(one.words for one in survey().targets if one.name == "dstack")
+
+    assert words() == "not logged in to dstack"
+    login = person / "person" / ".dstack" / "config.yml"
+    login.parent.mkdir(parents=True)
+    login.write_text("projects: [{name: main, url: 'http://one', token: secret, default: true}]")
+    assert words() == "project main, http://one"
 
 
 def test_wishes_as_a_person_types_them() -> None:

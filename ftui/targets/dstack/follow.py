@@ -23,7 +23,8 @@ from ftui.targets.dstack.wires import Wires
 _PATIENCE_SECONDS = 30.0
 """A server that does not answer for so long is worth a line in the log."""
 _LOST_CODE = 1
-_FETCH_TRIES = 5
+_FETCH_SECONDS = 60.0
+"""The longest pause between two tries to bring the results home."""
 _AGAIN = {"again": True}
 """What the event `launched` says of a try that dstack began by itself."""
 _T = TypeVar("_T")
@@ -40,9 +41,10 @@ class Follower:
         self._events, self._history = EventFollower(run), History()
         self._wires = Wires(run)
         self._stop_passed_on = False
-        self._fetches = 0
+        self._fetches, self._fetch_at = 0, 0.0
         self._fetch_problem = ""
-        self._silent_since = 0.0
+        self._silent_since: float | None = None
+        self._silence_told = False
 
     async def follow(self, api: Api) -> None:
         """Follow the run to its end, which is written into its events. Raises OSError."""
@@ -63,7 +65,7 @@ class Follower:
                 return
             await asyncio.sleep(self._poll_seconds)
 
-    def give_up(self, error: FtuiError) -> None:
+    def give_up(self, error: FtuiError | OSError) -> None:
         """Say why nobody follows the run any more. It goes on; another follower takes it up."""
         with contextlib.suppress(OSError):
             self._note(f"ftui cannot follow the run any more, it goes on without: {error}")
@@ -122,10 +124,11 @@ class Follower:
         return False
 
     async def _fetch(self, api: Api, run: Json) -> None:
-        """Bring the results home; where that fails, again at the next look, a few times."""
-        if self._fetches >= _FETCH_TRIES:
+        """Bring the results home; where that fails, again and again, ever less often."""
+        if time.monotonic() < self._fetch_at:
             return
         self._fetches += 1
+        self._fetch_at = time.monotonic() + min(2.0**self._fetches, _FETCH_SECONDS)
         self._tell("bringing the results home")
         stopped = self._run.stop_file.exists()
 
@@ -153,7 +156,7 @@ class Follower:
             else:
                 self._tell("asked to save and end")
                 return True
-        with contextlib.suppress(Unreachable):  # else at the next look
+        with contextlib.suppress(TargetUnavailable):  # else at the next look
             await api.stop(self._name, abort=False)
             return True
         return False
@@ -198,16 +201,17 @@ class Follower:
         self._sink.note(f"dstack: {words}")
 
     def _answered(self) -> None:
-        if self._silent_since == -1.0:
+        if self._silence_told:
             self._note("the server answers again")
-        self._silent_since = 0.0
+        self._silent_since, self._silence_told = None, False
 
     def _unanswered(self, error: Unreachable) -> None:
+        """Say it once, when it lasts: the run goes on meanwhile."""
         now = time.monotonic()
-        self._silent_since = self._silent_since or now
-        if 0 < self._silent_since <= now - _PATIENCE_SECONDS:
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if now - self._silent_since >= _PATIENCE_SECONDS and not self._silence_told:
+            self._silence_told = True
             self._note(f"{error}; the run goes on, this tries again")
-            self._silent_since = -1.0
 
 
 def _words(run: Json) -> str:

@@ -58,7 +58,7 @@ async def _supervise(run: Run, asked: Orders) -> int:
         follower = Follower(run, name, asked.poll_seconds)
         try:
             await follower.follow(api)
-        except FtuiError as error:  # the login is refused, or another server answers
+        except (FtuiError, OSError) as error:  # the login is refused, the disk is full
             follower.give_up(error)
             return 1
     return 0

@@ -73,17 +73,12 @@ class Lab:
             f'exec {sys.executable} {trainer} {steps} "$@"'
         )
 
-    def container(self, name: str, other_than: Path | None = None) -> Path:
-        """The working directory of a run's container, on this disk; waits for one."""
-        found: list[Path] = []
-
-        def look() -> bool:
-            every = (self.folder / "host").glob(f"*/disk/workspace/{name}")
-            found[:] = (one for one in every if one != other_than)
-            return bool(found)
-
-        self._wait(look, f"a container of {name}")
-        return found[0]
+    def container(self, name: str) -> Path:
+        """The working directory of the newest try of a run, on this disk; waits for it."""
+        newest = self.ask("runs/get", {"run_name": name})["latest_job_submission"]["id"]
+        folder = self.folder / "host" / str(newest) / "disk" / "workspace" / name
+        self._wait(folder.is_dir, f"a container of {name}")
+        return folder
 
     def start_server(self) -> None:
         """Start the server, or start it again on the same data."""
