@@ -18,6 +18,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from ftui.plan.flags import plan_from_flags
+from ftui.plan.plan import Plan
 from ftui.runs.model import Run
 from ftui.runs.store import has_weights, list_runs, read_record
 from ftui.targets.world import survey
@@ -32,25 +33,31 @@ CELL = (12.2, 24.4)
 async def main() -> None:
     """Make every picture."""
     run = _finished_run()
-    plan = plan_from_flags(
-        survey(),
-        config=None,
-        preset="nano-sql-lora",
-        data=None,
-        target=None,
-        gpus=None,
-        overrides=(),
-    )
+    plan = _plan("nano-sql-lora")
     await _picture("wizard", Wizard(plan), (120, 32), _wizard)
     await _picture("wizard-80x24", Wizard(plan), (80, 24), _wizard)
     await _picture("data", Wizard(plan), (120, 32), _data)
     await _picture("review", Wizard(plan), (120, 40), _review)
+    await _picture("memory", Wizard(_plan("llama3-8b-lora")), (120, 36), _memory)
     await _picture("monitor", Watch(run), (120, 36), _monitor)
     await _picture("monitor-80x24", Watch(run), (80, 24), _monitor)
     await _picture("runs", Runs(), (120, 24), _runs)
     if len(list_runs()) > 1:
         await _picture("compare", Runs(), (120, 40), _compare)
     await _picture("chat", Chat(run), (120, 32), _chat)
+
+
+def _plan(preset: str) -> Plan:
+    """The plan of a preset, nothing changed."""
+    return plan_from_flags(
+        survey(),
+        config=None,
+        preset=preset,
+        data=None,
+        target=None,
+        gpus=None,
+        overrides=(),
+    )
 
 
 def _finished_run() -> Run:
@@ -114,6 +121,12 @@ async def _review(pilot: Pilot[Any]) -> None:
     await pilot.press("enter")
     await _until(pilot, "axolotl agrees")
     await _until(pilot, "warm-up")
+
+
+async def _memory(pilot: Pilot[Any]) -> None:
+    await _until(pilot, "What do you want to start from?")
+    await pilot.press("m")
+    await _until(pilot, "What would need less")
 
 
 async def _monitor(pilot: Pilot[Any]) -> None:

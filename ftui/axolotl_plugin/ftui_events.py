@@ -10,11 +10,14 @@ hand, and then its weights, and ends: `touch stop`.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import os
 import resource
+import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -29,6 +32,7 @@ _EVALUATING_SECONDS = 5.0
 _OTHER_LOSSES = ("rl", "reward_model", "process_reward_model", "kd_trainer", "diffusion")
 """Trainings whose loss is not that of the next token, and can be anything."""
 _RSS = "memory/rss (GiB)"
+_PR_SET_PDEATHSIG = 1
 
 
 class FtuiEvents(BasePlugin):  # type: ignore[misc]  # axolotl has no types
@@ -39,6 +43,7 @@ class FtuiEvents(BasePlugin):  # type: ignore[misc]  # axolotl has no types
         path = os.environ.get("FTUI_EVENTS") or "events.jsonl"
         self._events = Writer(path)
         self._stop = os.path.join(os.path.dirname(path), "stop")  # noqa: PTH118, PTH120
+        end_helpers_with_trainer()
 
     def add_callbacks_pre_trainer(self, cfg: Any, model: Any) -> list[Any]:
         """Called once, before the trainer is made."""
@@ -49,6 +54,27 @@ class FtuiEvents(BasePlugin):  # type: ignore[misc]  # axolotl has no types
         """Called when the final weights are saved."""
         if os.environ.get("RANK", "0") == "0":
             self._events.write("saved")
+
+
+def end_helpers_with_trainer() -> None:
+    """Let what the trainer forks, such as the processes that read its data, end when it ends.
+
+    Where it is killed they would stay behind for good (torch 2.13). The system ends them with the
+    thread that forked them (PR_SET_PDEATHSIG), so only those of the first one are meant.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    libc, trainer = ctypes.CDLL(None), os.getpid()
+    first = [False]
+
+    def before() -> None:
+        first[0] = threading.current_thread() is threading.main_thread()
+
+    def in_child() -> None:
+        if first[0] and os.getppid() == trainer:
+            libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+    os.register_at_fork(before=before, after_in_child=in_child)
 
 
 class EventCallback(TrainerCallback):  # type: ignore[misc]  # transformers may have no types

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 import ftui.axolotl_plugin
@@ -268,3 +272,51 @@ def test_of_several_processes_the_first_one_decides(
     args = SimpleNamespace(world_size=2, device="cpu")
     told = stopper(plugin).on_step_end(args, at(3, main=False), flags())
     assert told.should_training_stop is first_says
+
+
+TRAINER = """
+import importlib.util, os, signal, sys, types
+bases = {"axolotl.integrations.base": "BasePlugin", "transformers": "TrainerCallback"}
+for name, base in bases.items():
+    sys.modules[name] = types.ModuleType(name)
+    setattr(sys.modules[name], base, type(base, (), {}))
+for name in ("axolotl", "axolotl.integrations"):
+    sys.modules[name] = types.ModuleType(name)
+spec = importlib.util.spec_from_file_location("ftui_events", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+if sys.argv[2] == "with":
+    module.end_helpers_with_trainer()
+child = os.fork()
+if not child:
+    signal.pause()
+print(child, flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
+@pytest.mark.parametrize(("how", "stays"), [("with", False), ("without", True)])
+def test_a_process_that_reads_data_does_not_outlive_a_killed_trainer(how: str, stays: bool) -> None:
+    """Without the plugin's hook it would: it then stands in the way of a resume."""
+    path = Path(ftui.axolotl_plugin.__path__[0]) / "ftui_events.py"
+    command = [sys.executable, "-c", TRAINER, str(path), how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trainer:
+        assert trainer.stdout is not None
+        helper = psutil.Process(int(trainer.stdout.readline()))
+        trainer.kill()
+        trainer.wait()
+        end = time.monotonic() + (0.5 if stays else 10)
+        while _lives(helper) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert _lives(helper) == stays
+        with contextlib.suppress(psutil.NoSuchProcess):
+            helper.kill()
+
+
+def _lives(process: psutil.Process) -> bool:
+    """A zombie has ended: nobody has asked how."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
