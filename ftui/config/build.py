@@ -8,6 +8,7 @@ needs there. On a GPU nothing is changed.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,7 @@ def build(plan: Plan) -> dict[str, Any]:
     if config.get("seed") is None:
         config["seed"] = SEED
     config["plugins"] = [*_other_plugins(config), EVENTS_PLUGIN]
-    if not plan.gpus:
-        _fit_to_cpu(config)
-    return config
+    return config if plan.gpus else for_cpu(config)
 
 
 def _other_plugins(config: dict[str, Any]) -> list[Any]:
@@ -82,8 +81,9 @@ def _resolve(value: Any, preset_folder: Path) -> Any:
     return str(found) if found else value
 
 
-def _fit_to_cpu(config: dict[str, Any]) -> None:
-    """Change what cannot work without a GPU (measured with axolotl 0.19 and 0.21, torch 2.13)."""
+def for_cpu(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what cannot work without a GPU (measured with axolotl 0.19 and 0.21, torch 2.13)."""
+    config = dict(settings)
     for key in _GPU_ONLY:
         config.pop(key, None)
     config.update(_CPU_SETTINGS)
@@ -100,3 +100,4 @@ def _fit_to_cpu(config: dict[str, Any]) -> None:
             config.pop(key, None)
     if isinstance(config.get("gradient_checkpointing"), str):  # `offload` moves to the CPU
         config["gradient_checkpointing"] = True
+    return config

@@ -35,6 +35,8 @@ _OTHER_NAMES = {
     "num_attention_heads": ("n_head", "num_heads", "n_heads"),
     "intermediate_size": ("n_inner", "ffn_hidden_size", "ffn_dim"),
 }
+_GENERATES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_ENCODERS = ("bert", "roberta", "distilbert", "deberta", "deberta-v2", "electra", "modernbert")
 _LARGEST = 1 << 24
 """No dimension of a model is as large as this; one that is, is a slip."""
 
@@ -65,7 +67,7 @@ def read_config(config: Mapping[str, Any], name: str) -> BaseModel:
         layers=_size(config, "num_hidden_layers", name),
         hidden=hidden,
         heads=heads,
-        kv_heads=_kv_heads(config, heads),
+        kv_heads=_kv_heads(config, heads, name),
         head_size=_given(config, "head_dim") or hidden // heads,
         mlp=_mlp(config, family, hidden, name),
         vocabulary=_size(config, "vocab_size", name),
@@ -102,6 +104,12 @@ def _refuse_others(config: Mapping[str, Any], name: str) -> None:
         raise CannotSay(f"{name} is a hybrid: it has layers of another kind ({hybrid[0]})", why=why)
     if config.get("is_encoder_decoder"):
         raise CannotSay(f"{name} is an encoder with a decoder", why=why)
+    named = config.get("architectures")
+    made_for = [str(each) for each in named] if isinstance(named, list) else []
+    if made_for and not any(each.endswith(_GENERATES) for each in made_for):
+        raise CannotSay(f"{name} writes no text: it is a {made_for[0]}", why=why)
+    if config.get("model_type") in _ENCODERS:
+        raise CannotSay(f"{name} writes no text: it is an encoder", why=why)
 
 
 def _given(config: Mapping[str, Any], key: str) -> int | None:
@@ -118,15 +126,22 @@ def _size(config: Mapping[str, Any], key: str, name: str) -> int:
     if found is None:
         told = f"{key} is {config[key]!r}" if key in config else f"it has no {key}"
         raise CannotSay(
-            f"the config.json of {name} does not tell its shape", why=f"{told}, a whole number"
+            f"the config.json of {name} does not tell its shape",
+            why=f"{told}; it has to be a whole number from 1 to {_LARGEST - 1:,}",
         )
     return found
 
 
-def _kv_heads(config: Mapping[str, Any], heads: int) -> int:
+def _kv_heads(config: Mapping[str, Any], heads: int, name: str) -> int:
     if config.get("multi_query") and not config.get("new_decoder_architecture"):
         return 1
-    return _given(config, "num_key_value_heads") or _given(config, "num_kv_heads") or heads
+    found = _given(config, "num_key_value_heads") or _given(config, "num_kv_heads") or heads
+    if heads % found:
+        raise CannotSay(
+            f"the config.json of {name} does not tell its shape",
+            why=f"{heads} heads cannot share {found} heads of keys and values",
+        )
+    return found
 
 
 def _mlp(config: Mapping[str, Any], family: str, hidden: int, name: str) -> int:

@@ -32,6 +32,10 @@ from ftui.plan.models import BaseModel
 Settings = Mapping[str, Any]
 _ONE_ANSWER = ("kto",)
 """Preference trainings whose rows have one answer; of the others both go through at once."""
+_PREFERENCE = ("dpo", "ipo", "gdpo", "kto", "orpo", "simpo")
+"""Preference trainings; the others have the model write answers meanwhile."""
+_LARGEST = 10**8
+"""No length, rank or number of rows is as large as this."""
 _NO_REFERENCE = ("orpo", "simpo")
 """Preference trainings that compare with no other model. With an adapter none has one: the base
 model without it is the reference."""
@@ -65,15 +69,16 @@ def read_training(
 
     `longest` is the length of the longest row in tokens, where the data were counted; else every
     batch is as long as sequence_len. Raises CannotSay for a mixture of experts or a hybrid, and
-    for an adapter that cannot be counted.
+    for an adapter and a kind of training that cannot be counted, and for sizes that are none.
     """
     _refuse_others(model)
+    _refuse_unknown_training(settings)
     gpus = max(gpus, 1)
     sharding = _sharding(settings)
     deepspeed = bool(settings.get("deepspeed"))
     fsdp = sharding is not Sharding.NONE and not deepspeed
     full = not settings.get("adapter")
-    rows, length = _rows(settings), _length(settings, longest)
+    rows, length = _rows(settings), _length(settings, longest, gpus)
     fsdp1 = fsdp and str(settings.get("fsdp_version")) != "2"
     wide_weights = full and (fsdp1 or not _is_half(settings))
     wide = _embeddings_are_wide(settings, fsdp=fsdp) or wide_weights
@@ -115,10 +120,26 @@ def _refuse_others(model: BaseModel) -> None:
         raise CannotSay(f"ftui cannot say what {model.title} needs: it is {kind}", why=why)
 
 
+def _refuse_unknown_training(settings: Settings) -> None:
+    kind = settings.get("rl")
+    if kind and kind not in _PREFERENCE:
+        raise CannotSay(
+            f"ftui cannot say what rl: {kind} needs",
+            why="the model writes answers while it trains, and that was never looked into",
+        )
+
+
 def whole(settings: Settings, key: str, default: int) -> int:
-    """A setting that is a whole number above zero, or what it is without."""
+    """A setting that is a whole number above zero, or what it is without. Raises CannotSay."""
     value = settings.get(key)
-    return value if isinstance(value, int) and value > 0 else default
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _LARGEST:
+        raise CannotSay(
+            f"ftui cannot say what it needs: {key} is {value!r}",
+            why=f"it has to be a whole number from 1 to {_LARGEST - 1:,}",
+        )
+    return value
 
 
 def _rows(settings: Settings) -> int:
@@ -127,21 +148,24 @@ def _rows(settings: Settings) -> int:
     return answers * whole(settings, "micro_batch_size", 1)
 
 
-def _length(settings: Settings, longest: int | None) -> int:
+def _length(settings: Settings, longest: int | None, gpus: int) -> int:
     """Tokens of a row as it goes through: packed, filled up, or as long as the longest one."""
     most = whole(settings, "sequence_len", 512)
     packed = settings.get("sample_packing") or settings.get("pad_to_sequence_len")
     length = (
         most if packed or longest is None else min(most, -(-max(longest, 1) // _PAD_TO) * _PAD_TO)
     )
-    return -(-length // whole(settings, "context_parallel_size", 1))
+    return -(-length // min(whole(settings, "context_parallel_size", 1), gpus))
 
 
 def _eval_tokens(settings: Settings, length: int) -> int:
     """Tokens of a batch in an evaluation that is larger than one in training."""
-    rows = whole(settings, "eval_batch_size", 0)
-    held_out = settings.get("val_set_size") or settings.get("test_datasets")
-    return rows * length if held_out and rows > whole(settings, "micro_batch_size", 1) else 0
+    if not (settings.get("val_set_size") or settings.get("test_datasets")):
+        return 0
+    trained = whole(settings, "micro_batch_size", 1)
+    rows = whole(settings, "eval_batch_size", trained)
+    evaluated = whole(settings, "eval_sequence_len", length)
+    return rows * evaluated if rows * evaluated > trained * length else 0
 
 
 def _is_half(settings: Settings) -> bool:
@@ -180,8 +204,8 @@ def _embeddings_are_wide(settings: Settings, *, fsdp: bool) -> bool:
 
 
 def _adapter(settings: Settings, model: BaseModel) -> Adapter:
-    rank, layers = settings.get("lora_r"), adapted_layers(settings, model)
-    if settings.get("adapter") not in ("lora", "qlora") or not isinstance(rank, int) or not layers:
+    rank, layers = whole(settings, "lora_r", 8), adapted_layers(settings, model)
+    if settings.get("adapter") not in ("lora", "qlora") or not layers:
         raise CannotSay(
             f"ftui cannot count the weights of this adapter ({settings.get('adapter')})",
             why="it knows LoRA and QLoRA with lora_r on linear layers of the decoder",
@@ -297,5 +321,7 @@ def _assumptions(settings: Settings, longest: int | None) -> Iterator[str]:
         yield "the optimizer's states may move to system memory and are not counted"
     if _checkpointing(settings) is Checkpointing.OFFLOADED:
         yield "activations wait in system memory, which must have room for them"
+    if settings.get("tensor_parallel_size") not in (None, 1):
+        yield "tensor parallelism is not counted: with it, each GPU needs less"
     if _offloads(settings):
         yield "what is offloaded needs system memory instead"

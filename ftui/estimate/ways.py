@@ -226,6 +226,8 @@ def _lower_rank(settings: Settings, gpus: int) -> Keys | None:
     return {"lora_r": rank // 2}
 
 
+NEEDS_GPU = ("optimizer", "divide", "offload")
+"""Ids of the changes that work on a GPU alone."""
 _CHANGES: tuple[tuple[str, str, str, Callable[[Settings, int], Keys | None]], ...] = (
     ("checkpointing", "gradient checkpointing", "about a third slower", _checkpoint),
     ("rows", "a smaller micro-batch", "the same result; a little slower", _fewer_rows),

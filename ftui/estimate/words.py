@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftui.estimate.fit import fits
-from ftui.estimate.memory import Memory
+from ftui.estimate.memory import PROCESS_GIB, Memory
 from ftui.plan.hardware import Gpu
 
 _TERMS = {
@@ -21,8 +21,9 @@ _TERMS = {
     "cache": "torch's cache",
 }
 _CENTS = 0.1
-SIZES = (8, 12, 16, 24, 48, 80)
-"""Cards by their memory in GiB, as they are sold."""
+SIZES = {8: 8.0, 12: 12.0, 16: 15.0, 24: 22.5, 48: 45.0, 80: 79.6}
+"""Cards by their memory in GiB as they are sold, and the least that a driver tells of such a one:
+T4, A10, L40S and H100 have less than is printed on them."""
 
 
 def term_words(name: str) -> str:
@@ -36,6 +37,12 @@ def memory_words(memory: Memory, gpus: int = 1) -> str:
     return f"{memory.expected:.1f} GiB{each} ({memory.low:.1f} to {memory.high:.1f})"
 
 
+def cpu_words(memory: Memory) -> str:
+    """The same of a training without a GPU: `1.2 GiB of system memory (1.1 to 1.3)`."""
+    low, middle, high = (size + PROCESS_GIB for size in (memory.low, memory.expected, memory.high))
+    return f"{middle:.1f} GiB of system memory ({low:.1f} to {high:.1f})"
+
+
 def serving_words(memory: Memory) -> str:
     """`16.9 GiB: weights 15.0, keys and values 0.5, …`."""
     parts = ", ".join(f"{term.name} {term.gib:.1f}" for term in memory.terms)
@@ -47,7 +54,7 @@ def ladder_words(memory: Memory) -> str:
 
     Of those that do not fit only the largest, and of those that do only the two smallest are told.
     """
-    told = [(size, fits(memory, Gpu(f"{size} GiB", size, ""))) for size in SIZES]
+    told = [(size, fits(memory, Gpu(f"{size} GiB", has, ""))) for size, has in SIZES.items()]
     first = next((place for place, (_, fit) in enumerate(told) if fit.glyph != "✗"), len(told))
     shown = told[max(first - 1, 0) : first + 2]
     return "  ".join(f"{size} {fit.glyph}" for size, fit in shown) + " GiB"

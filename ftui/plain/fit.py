@@ -27,7 +27,10 @@ def fit(source: str, *, gpu: str | None, gpus: int | None, as_json: bool) -> int
     """
     named = _named(gpu)
     asked = read_source(source)
-    count = gpus or len(named) or max(asked.gpus, 1)
+    counted = len(named) if gpu and ":" in gpu else 0
+    if counted and gpus:
+        raise UsageError("--gpus and the number behind --gpu NAME: say the same: give one of them")
+    count = gpus or counted or max(asked.gpus, 1)
     try:
         found = estimate(asked.settings, _shape(asked, source), count)
     except CannotSay as unknown:
@@ -115,21 +118,21 @@ def _way(way: Way) -> dict[str, Any]:
 def _tell(found: Estimate, source: str, offered: Sequence[Gpu], *, asked: bool) -> None:
     memory = found.memory
     count = found.training.gpus
-    console.say(f"{source}: {found.model.title}, {_gpu_count(count)}\n")
+    console.line(f"{source}: {found.model.title}, {_gpu_count(count)}\n")
     console.table([(term_words(t.name), f"{t.gib:6.1f} GiB") for t in memory.terms])
-    console.say(f"\nAbout {memory_words(memory, count)}, fullest {memory.moment}.\n")
+    console.line(f"\nAbout {memory_words(memory, count)}, fullest {memory.moment}.\n")
     cheapest = found.cheapest(offered)
     console.table([_row(found, one, cheapest) for one in found.fittings(offered)])
-    console.say(f"\nPrices: {AS_OF}. {CONTEXT_GIB} GiB of each GPU go to the driver.")
+    console.line(f"\nPrices: {AS_OF}. {CONTEXT_GIB} GiB of each GPU go to the driver.")
     if count > 1:
         shared = found.strategy(offered[0] if asked else None)
-        console.say(f"{shared.name}: {shared.why}.")
-    console.say(f"Served by vLLM afterwards: {serving_words(found.serving())}.")
+        console.line(f"{shared.name}: {shared.why}.")
+    console.line(f"Served by vLLM afterwards: {serving_words(found.serving())}.")
     nearest = found.nearest()
     if nearest is not None:
-        console.say(f"The nearest measurement: {nearest.words}")
+        console.line(f"The nearest measurement: {nearest.words}")
     for assumption in found.assumptions:
-        console.say(f"Assumed: {assumption}.")
+        console.line(f"Assumed: {assumption}.")
     if asked and found.fittings(offered)[0].fit is Fit.NO:
         _tell_ways(found, offered[0])
 
@@ -140,9 +143,9 @@ def _tell_measured(found: Estimate, measured: Peak | None) -> None:
         return
     if measured.on_gpu:
         told = f"{found.memory.allocated:.1f} GiB of it were estimated, without torch's cache"
-        console.say(f"Measured: torch held {measured.gib:.1f} GiB at most; {told}.")
+        console.line(f"Measured: torch held {measured.gib:.1f} GiB at most; {told}.")
     else:
-        console.say(f"Measured: it trained without a GPU and held {measured.gib:.1f} GiB at most.")
+        console.line(f"Measured: it trained without a GPU and held {measured.gib:.1f} GiB at most.")
 
 
 def _gpu_count(count: int) -> str:
@@ -163,8 +166,10 @@ def _row(found: Estimate, one: Fitting, cheapest: Gpu | None) -> tuple[str, ...]
 def _tell_ways(found: Estimate, gpu: Gpu) -> None:
     together = found.ways_into(gpu)
     if not together:
-        console.say(f"\nNothing that ftui knows makes it fit one {gpu.name}.")
+        console.line(f"\nNothing that ftui knows makes it fit one {gpu.name}.")
         return
-    console.say(f"\nIt fits with {'this' if len(together) == 1 else 'these, one after the other'}:")
+    console.line(
+        f"\nIt fits with {'this' if len(together) == 1 else 'these, one after the other'}:"
+    )
     for way in together:
-        console.say(f"  {way.memory.expected:5.1f} GiB  {way.words} ({way.costs}): {way.yaml}")
+        console.line(f"  {way.memory.expected:5.1f} GiB  {way.words} ({way.costs}): {way.yaml}")

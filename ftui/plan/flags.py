@@ -44,6 +44,8 @@ def plan_from_flags(
     for override in overrides:  # rows are read for the kind of training that is asked for
         if override.partition("=")[0].strip() == "rl":
             plan = apply_override(plan, override)
+    if held_out is not None:
+        _refuse_two_answers(overrides)
     for name, answer, beside in (("data", data, held_out), ("hardware", target, gpus)):
         if answer is not None:
             plan = _answered(name, plan, answer, world, ask=ask)
@@ -54,6 +56,16 @@ def plan_from_flags(
         plan = apply_override(plan, override)
     _refuse_a_long_warm_up(plan, overrides)
     return dataclasses.replace(plan, machine=dict(map(_pair, machine)))
+
+
+def _refuse_two_answers(overrides: Sequence[str]) -> None:
+    """Raises UsageError when --set says what --held-out says, too."""
+    for override in overrides:
+        key = override.partition("=")[0].strip().partition(".")[0]
+        if key in ("val_set_size", "test_datasets"):
+            raise UsageError(
+                f"--held-out and --set {key} both say what is held out: give one of them"
+            )
 
 
 def _pair(wish: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ says when to evaluate comes and goes with them.
 from __future__ import annotations
 
 import copy
+import math
 import re
 from decimal import Decimal
 from typing import Any
@@ -58,7 +59,7 @@ def held_out(plan: Plan) -> str:
 
 
 def is_left_out(plan: Plan) -> bool:
-    """Whether the run holds nothing out all the same: see `_fit_to_cpu` in ftui/config/build.py."""
+    """Whether the run holds nothing out all the same: see `for_cpu` in ftui/config/build.py."""
     return not plan.gpus and bool(plan.get("load_in_4bit")) and held_out(plan) not in ("", _NONE)
 
 
@@ -176,10 +177,17 @@ def _looked_at(plan: Plan, world: World) -> Plan:
             plan if tests == plan.preset.settings.get("test_datasets") else looked_at(plan, world)
         )
     size, known = plan.get("val_set_size"), world.counted.get(str(plan.get("datasets.0.path")))
-    if known is not None and len(datasets) == 1 and isinstance(size, int) and size >= known.rows:
+    if known is not None and len(datasets) == 1 and _takes_all(size, known.rows):
         why = f"the dataset has {known.rows:,} rows"
         raise UsageError(f"{_LABEL}: no row would be left to train on", why=why, hint=_ANSWERS)
     return plan
+
+
+def _takes_all(size: Any, rows: int) -> bool:
+    """Whether so many rows, or such a share of them, rounded up, leaves nothing to train on."""
+    if isinstance(size, float) and 0 < size < 1:
+        return math.ceil(size * rows) >= rows
+    return isinstance(size, int) and size >= rows
 
 
 def _tests(plan: Plan) -> list[dict[str, Any]]:

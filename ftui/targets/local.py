@@ -16,6 +16,7 @@ from ftui.errors import RuntimeMissing, TargetUnavailable
 from ftui.estimate.architecture import CannotSay
 from ftui.estimate.estimate import estimate
 from ftui.estimate.fit import Fit, fits, usable_gib
+from ftui.estimate.memory import Memory
 from ftui.estimate.words import memory_words
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.plan import Plan
@@ -144,12 +145,14 @@ def _start_supervisor(run: Run, going_on: GoingOn) -> bytes:
 
 def _gpu_problem(plan: Plan, hardware: Hardware) -> Problem | None:
     count = plan.gpus or min(plan.preset.needs.gpus, 1)
-    memory = plan.preset.needs.gpu_memory_gib
     used = hardware.gpus[:count]  # train.sh takes the first ones
+    needed = _estimated(plan, count)
     if len(used) == count:
-        return _memory_problem(plan, used) if used else None
+        return _memory_problem(plan, used, needed) if used else None
+    memory = needed.expected if needed else plan.preset.needs.gpu_memory_gib
     gpus = f"{count} GPU{'s' if count > 1 else ''}"
-    each = f" with {memory:.0f} GiB" + (" each" if count > 1 else "") if memory else ""
+    about = "about " if needed else ""
+    each = f" with {about}{memory:.0f} GiB" + (" each" if count > 1 else "") if memory else ""
     what = f"needs {gpus}{each}; this machine has {hardware.gpu_words}"
     if not plan.preset.needs.gpus:
         return Problem(what, "use --gpus 0: it needs none", "esc: it can train without a GPU")
@@ -157,13 +160,19 @@ def _gpu_problem(plan: Plan, hardware: Hardware) -> Problem | None:
     return Problem(what, hint, "w writes the files, to train elsewhere")
 
 
-def _memory_problem(plan: Plan, used: tuple[Gpu, ...]) -> Problem | None:
-    """By the estimate; where nobody can say, by what the preset asks for."""
-    smallest = min(used, key=lambda gpu: gpu.memory_gib)
+def _estimated(plan: Plan, gpus: int) -> Memory | None:
+    """None where nobody can say."""
     try:
         model = find_shape(str(plan.settings.get("base_model")), plan.preset.path.parent, hub=False)
-        needed = estimate(plan.settings, model, len(used)).memory
+        return estimate(plan.settings, model, gpus).memory
     except CannotSay:
+        return None
+
+
+def _memory_problem(plan: Plan, used: tuple[Gpu, ...], needed: Memory | None) -> Problem | None:
+    """By the estimate; where nobody can say, by what the preset asks for."""
+    smallest = min(used, key=lambda gpu: gpu.memory_gib)
+    if needed is None:
         memory = plan.preset.needs.gpu_memory_gib
         if smallest.holds(memory):
             return None

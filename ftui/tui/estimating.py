@@ -41,9 +41,11 @@ class Estimating:
 
     def follow_plan(self, plan: Plan, hardware: Hardware) -> None:
         """The same of answers."""
+        from ftui.config.build import for_cpu
         from ftui.tui.screens.memory import Subject
 
-        self.follow(Subject(plan.settings, plan.preset.path.parent, plan.gpus, hardware))
+        settings = plan.settings if plan.gpus else for_cpu(plan.settings)
+        self.follow(Subject(settings, plan.preset.path.parent, plan.gpus, hardware))
 
     def follow_text(self, text: str, plan: Plan, hardware: Hardware, tokens: Tokens | None) -> None:
         """The same of a config; one that is no YAML now leaves the note as it is."""

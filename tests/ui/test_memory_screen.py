@@ -22,7 +22,7 @@ async def test_the_review_says_what_it_needs_and_m_shows_the_terms(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with review(Stage(tmp_path), size=size) as pilot:
-        await shows(pilot, "Memory", "GiB (", "m memory")
+        await shows(pilot, "Memory", "GiB of system memory (", "m memory")
         await pilot.press("m")
         text = await shows(pilot, "weights of the base model", "✓ fits", "What would need less")
         lines = text.splitlines()

@@ -108,10 +108,12 @@ class MemoryScreen(Screen[None]):
         self._show(found)
 
     def _show(self, found: Estimate) -> None:
-        from ftui.estimate.words import memory_words
+        from ftui.estimate.words import cpu_words, memory_words
 
         self.query_one(TopLine).right = found.model.title
-        told = memory_words(found.memory, found.training.gpus)
+        gpus = found.training.gpus
+        on_cpu = self._subject.on_cpu
+        told = cpu_words(found.memory) if on_cpu else memory_words(found.memory, gpus)
         self.query_one("#told", Static).update(f"About {told}\nfullest {found.memory.moment}")
         self.query_one("#about", Static).update(_about(found))
         self._found = found
@@ -130,9 +132,11 @@ class MemoryScreen(Screen[None]):
         self.query_one("#gpus", Static).update(gpu_table(self._found, hardware, prices=roomy))
 
     def _show_ways(self, found: Estimate) -> None:
+        from ftui.estimate.ways import NEEDS_GPU
         from ftui.plan.step import Option
 
-        self._ways = found.ways()
+        left_out = NEEDS_GPU if self._subject.on_cpu else ()
+        self._ways = tuple(way for way in found.ways() if way.id not in left_out)
         title = "What would need less" if self._ways else "Nothing that ftui knows needs less."
         self.query_one("#ways-title", Static).update(title)
         listed = self.query_one("#ways", Options)
@@ -161,7 +165,7 @@ class MemoryScreen(Screen[None]):
         settings = changed(self._subject.settings, way.keys)
         self._subject = replace(self._subject, settings=settings)
         self._on_change(way.keys)
-        self.query_one(Notice).say(f"changed: {way.yaml}", "esc goes back with it")
+        self.query_one(Notice).say(f"changed: {way.yaml}", "kept when you go back with esc")
         self._estimate()
 
     async def action_back(self) -> None:

@@ -153,6 +153,13 @@ class WizardScreen(Screen[None]):
         self._show_meaning()
         self._estimate(body.as_typed(draft))
 
+    @on(Input.Changed)
+    def _forget_refusal(self, event: Input.Changed) -> None:
+        """Something else is typed than what was refused."""
+        reading = any(worker.group == "read" and worker.is_running for worker in self.workers)
+        if event.input.has_focus and not reading:
+            self.query_one("#problem", Notice).show(None)
+
     @property
     def _draft(self) -> Plan:
         """The plan with the answer at hand."""

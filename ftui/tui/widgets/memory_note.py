@@ -46,9 +46,11 @@ class MemoryNote(Static):
 
 def lines(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
     """Labels and words: `Memory`, `Fits`, `Time`."""
-    from ftui.estimate.words import memory_words
+    from ftui.estimate.words import cpu_words, memory_words
 
-    told = [("Memory", memory_words(found.memory, found.training.gpus))]
+    gpus = found.training.gpus
+    words = cpu_words(found.memory) if subject.on_cpu else memory_words(found.memory, gpus)
+    told = [("Memory", words)]
     return [*told, _fits(found, subject), *_time(found, subject), *_shared(found, subject)]
 
 
@@ -67,8 +69,10 @@ def _fits(found: Estimate, subject: Subject) -> tuple[str, str]:
 
     hardware = subject.hardware
     if subject.on_cpu:
-        enough = found.memory.high <= hardware.memory_gib
-        return "Fits", f"{hardware.memory_gib:.0f} GiB of this machine {'✓' if enough else '✗'}"
+        from ftui.estimate.memory import PROCESS_GIB
+
+        enough = found.memory.high + PROCESS_GIB <= hardware.memory_gib
+        return "Fits", f"this machine's {hardware.memory_gib:.0f} GiB {'✓' if enough else '✗'}"
     if hardware.gpus:
         one = found.fittings(hardware.gpus[:1])[0]
         return "Fits", f"{one.gpu.name} {one.fit.glyph} {one.fit.word}"
