@@ -75,7 +75,8 @@ def _measurements() -> tuple[Measurement, ...]:
 def _is_whole(row: Mapping[str, str]) -> bool:
     """Whether it says enough, of a dense model, and not only roughly."""
     figures = (row["seq_len"], row["micro_batch"], row["measured_gb_per_gpu"])
-    vague = any(word in row["notes"] for word in ("quality=C", "moe="))
+    # What trains its embeddings, too, needs much more than another adapter.
+    vague = any(word in row["notes"] for word in ("quality=C", "moe=", "lm_head"))
     return all(figures) and row["seq_len"].isdigit() and not vague
 
 
