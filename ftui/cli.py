@@ -58,13 +58,13 @@ class _Cli(click.Group):
     metavar="SHARE-OR-FILE",
     help="Rows for the eval loss: 5 %, a number of rows, none, or a file.",
 )
-@click.option("--target", metavar="TARGET", help="Where to train: local, dstack.")
+@click.option("--target", metavar="TARGET", help="Where to train: local, dstack, modal.")
 @click.option("--gpus", metavar="N", help="How many GPUs; 0 trains on the CPU.")
 @click.option(
     "--machine",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Of a rented machine: gpu=A100, max_price=2, spot_policy=spot, …",
+    help="Of a rented machine: gpu=A100, max_price=2 (dstack), max_dollars=20 (modal), …",
 )
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Any axolotl setting.")
 @click.option(

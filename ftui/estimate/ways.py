@@ -13,6 +13,7 @@ from ftui.estimate.architecture import CannotSay
 from ftui.estimate.memory import Memory, memory
 from ftui.estimate.reading import read_training, whole
 from ftui.plan.models import BaseModel
+from ftui.plan.sharing import fsdp2
 
 Settings = Mapping[str, Any]
 Keys = dict[str, Any]
@@ -137,19 +138,7 @@ def _divide(settings: Settings, gpus: int) -> Keys | None:
         return None
     if settings.get("rl") and (settings.get("load_in_4bit") or settings.get("load_in_8bit")):
         return None  # axolotl refuses these three together
-    keys: Keys = {
-        "fsdp_version": 2,
-        "fsdp_config": {
-            "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
-            "state_dict_type": "FULL_STATE_DICT",
-            "reshard_after_forward": True,
-            "offload_params": False,
-        },
-    }
-    optimizer = str(settings.get("optimizer"))
-    if optimizer == "adamw_8bit" or "bnb" in optimizer or "paged" in optimizer:
-        keys["optimizer"] = "adamw_torch_8bit"  # bitsandbytes' do not work with FSDP2
-    return keys
+    return fsdp2(settings)
 
 
 def _checkpoint(settings: Settings, gpus: int) -> Keys | None:

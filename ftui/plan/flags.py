@@ -50,7 +50,7 @@ def plan_from_flags(
         if answer is not None:
             plan = _answered(name, plan, answer, world, ask=ask)
         if beside is not None:
-            [field] = step(name).fields
+            field = step(name).fields[0]
             plan = field.taken(plan, beside, world)
     for override in overrides:
         plan = apply_override(plan, override)

@@ -6,6 +6,7 @@ import dataclasses
 
 from ftui.errors import UsageError
 from ftui.plan.plan import Plan
+from ftui.plan.sharing import SHARING
 from ftui.plan.step import Field, Option, Step, World
 
 _MOST_GPUS = 64
@@ -45,7 +46,7 @@ HARDWARE = Step(
     id="hardware",
     title="Hardware",
     question="Where should it run?",
-    help="The place that trains (the target), and how many of its GPUs to use.",
+    help="The place that trains (the target), how many of its GPUs, and how they share the work.",
     options=_options,
     current=lambda plan: plan.target,
     apply=_apply,
@@ -59,5 +60,6 @@ HARDWARE = Step(
             lambda plan: str(plan.gpus),
             _write_gpus,
         ),
+        SHARING,
     ),
 )

@@ -32,7 +32,7 @@ def check_machine(plan: Plan) -> Plan:
     elif plan.machine:
         raise UsageError(
             f"--machine is for rented machines, and the target is {plan.target}",
-            hint="add --target dstack",
+            hint="add --target dstack or --target modal",
         )
     return plan
 

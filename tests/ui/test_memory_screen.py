@@ -151,3 +151,20 @@ def _gib(app: StageApp) -> float:
     """The GiB of the note that is in sight: `Memory  5.2 GiB (…)`."""
     line = next(line for line in screen_text(app).splitlines() if "Memory " in line)
     return float(line.split("Memory ")[1].split()[0])
+
+
+async def test_with_several_gpus_it_is_asked_and_told_how_they_share_the_work(
+    tmp_path: Path,
+) -> None:
+    plan = begin(preset("small-lora"), MACHINE)
+    app = StageApp(Wizard(plan), Stage(tmp_path).services())
+    async with app.run_test(size=(120, 40)) as pilot:
+        for step in STEPS[:-1]:
+            await shows(pilot, step.question)
+            await pilot.press("enter")
+        text = await shows(pilot, STEPS[-1].question)
+        assert "Shared by" not in text
+        await pilot.press("tab", "end", "backspace", "4")
+        await shows(pilot, "Shared by", "DDP: every")
+        await pilot.press("tab", "end", "backspace", "backspace", "backspace", *"fsdp2", "enter")
+        await shows(pilot, "ftui · review", "fsdp_version: 2")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -280,3 +283,27 @@ async def test_a_follower_that_comes_later_goes_on_where_the_first_one_was(
     lines = [one for one in run.log_file.read_text().splitlines() if not one.startswith("dstack")]
     assert lines == [*(f"line {n}" for n in range(40)), "the end"]
     assert read_history(run).step == 39
+
+
+async def test_events_are_there_before_the_server_has_them_and_only_once(
+    run: Run, container: Path
+) -> None:
+    told_later = [event("train_begin"), event("log", 1, loss=3.0), event("log", 2, loss=2.0)]
+    lines = [one.removeprefix(b"@ftui ").strip() for one in told_later]
+    (container / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    server = Server(lambda: told("running"))
+    early = asyncio.create_task(Follower(run, run.name, 0.01).follow(server))
+    async with asyncio.timeout(30):
+        while read_history(run).step < 2:
+            await asyncio.sleep(0.01)
+    early.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await early
+
+    server.printed["one"] = b"".join(told_later) + event("log", 3, loss=1.0)
+    server.answers = [told("running")] * 3 + [told("failed", exit_status=1)]
+    await follow(run, server)
+    losses = read_history(run).series["loss"]
+    assert [point.step for point in losses] == [1, 2, 3]
+    assert run.events_file.read_bytes().count(b'"step": 2') == 1
+    assert not list(Path(tempfile.gettempdir()).glob("ftui-dstack-*/key"))

@@ -19,7 +19,7 @@ from ftui.errors import DatasetError, FtuiError, PresetError, UsageError
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.models import known_models
 from ftui.plan.plan import Plan, start
-from ftui.plan.presets import catalogue
+from ftui.plan.presets import catalogue, find
 from ftui.plan.steps import STEPS, Field, TargetChoice, World, begin, step
 
 CPU = Hardware(cores=2, memory_gib=8.0)
@@ -301,3 +301,29 @@ class TestHardware:
     def test_an_unknown_target(self) -> None:
         with pytest.raises(UsageError, match="no target 'moon'"):
             step("hardware").apply(plan(), "moon", WORLD)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told", "keys"),
+    [
+        ("fsdp2", "FSDP2", {"fsdp_version", "fsdp_config"}),
+        ("FSDP", "FSDP2", {"fsdp_version", "fsdp_config"}),
+        ("zero-2", "ZeRO-2", {"deepspeed"}),
+        ("DeepSpeed ZeRO 3", "ZeRO-3", {"deepspeed"}),
+        ("ddp", "DDP", set()),
+    ],
+)
+def test_several_gpus_share_the_work_as_it_is_said(typed: str, told: str, keys: set[str]) -> None:
+    [shared] = [item for item in step("hardware").fields if item.id == "sharing"]
+    alone = dataclasses.replace(begin(find("llama3-8b-qlora"), GPU), gpus=1)
+    assert shared.read(alone) == "", "one GPU shares nothing"
+    several = dataclasses.replace(alone, gpus=4)
+    assert shared.read(several) == "DDP"
+    written = shared.write(several, typed)
+    assert shared.read(written) == told
+    assert {key for key in ("fsdp_version", "fsdp_config", "deepspeed") if written.get(key)} == keys
+    assert "paged" not in str(written.get("optimizer")) or told != "FSDP2"
+    back = shared.write(written, "ddp")
+    assert not any(back.get(key) for key in ("fsdp_version", "fsdp_config", "deepspeed"))
+    with pytest.raises(UsageError, match="like that"):
+        shared.write(several, "magic")

@@ -17,6 +17,7 @@ from ftui.runs.tail import EventFollower
 from ftui.targets.dstack import machine, position, results, shell, states
 from ftui.targets.dstack.api import LOGS_AT_ONCE, Api, Json, Unreachable
 from ftui.targets.dstack.lines import Lines, Taken
+from ftui.targets.dstack.live import Live
 from ftui.targets.dstack.shell import Shell, ShellFailed
 from ftui.targets.dstack.wires import Wires
 
@@ -39,7 +40,7 @@ class Follower:
         self._sink = position.Sink(run)
         self._lines = Lines(position.rest_of(self._sink.position))
         self._events, self._history = EventFollower(run), History()
-        self._wires = Wires(run)
+        self._live, self._wires = Live(self._sink.append_live), Wires(run)
         self._stop_passed_on = False
         self._fetches, self._fetch_at = 0, 0.0
         self._fetch_problem = ""
@@ -47,7 +48,13 @@ class Follower:
         self._silence_told = False
 
     async def follow(self, api: Api) -> None:
-        """Follow the run to its end, which is written into its events. Raises OSError."""
+        """Follow the run to its end, which is told in its events. Raises FtuiError, OSError."""
+        try:
+            await self._follow(api)
+        finally:
+            await self._live.close()
+
+    async def _follow(self, api: Api) -> None:
         while True:
             try:
                 run = await api.run(self._name)
@@ -117,6 +124,9 @@ class Follower:
             return True
         self._wires.look(self._history)
         here = self._sink.position
+        if standing.running and here.ready is None and self._live.wanted:
+            with contextlib.suppress(TargetUnavailable):
+                self._live.see_to_it(run, await api.ssh_key())
         if standing.running and here.ready is not None and not here.fetched:
             await self._fetch(api, run)
         elif self._run.stop_file.exists() and not self._stop_passed_on:
@@ -127,6 +137,7 @@ class Follower:
         """Bring the results home; where that fails, again and again, ever less often."""
         if time.monotonic() < self._fetch_at:
             return
+        await self._live.close()  # everything came with the log by now
         self._fetches += 1
         self._fetch_at = time.monotonic() + min(2.0**self._fetches, _FETCH_SECONDS)
         self._tell("bringing the results home")

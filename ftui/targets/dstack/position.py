@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,10 @@ class Position:
 
 def read(run: Run) -> Position:
     """The position of a run; the beginning where none is known."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
         raw: Any = json.loads((run.folder / FILE).read_text(encoding="utf-8"))
-        return Position(**raw)
+        known = {one.name for one in fields(Position)}
+        return Position(**{name: value for name, value in raw.items() if name in known})
     return Position(log_size=_size(run.log_file), events_size=_size(run.events_file))
 
 
@@ -77,8 +78,9 @@ class Sink:
             draft.unlink()
         write(run, self.position)
         self._log_ahead = _after(run.log_file, self.position.log_size)
-        lines = _after(run.events_file, self.position.events_size).split(b"\n")
-        self._events_ahead = Counter(line for line in lines if line)
+        self._known = set(_lines(run.events_file, 0))
+        self._events_ahead = Counter(_lines(run.events_file, self.position.events_size))
+        """Events that are in the file before the server had them, or while they were not kept."""
 
     def append(self, taken: Taken, **known: Any) -> None:
         """Append what was taken, then keep the position with what is known besides.
@@ -88,6 +90,15 @@ class Sink:
         self._append_log(taken.log)
         self._append_events(taken.events)
         self.keep(**known)
+
+    def append_live(self, event: bytes) -> None:
+        """Append an event that the server has not told yet; it will, and then it is passed over.
+
+        Raises OSError.
+        """
+        if event not in self._known:
+            self._append_events([event])
+            self._events_ahead[event] += 1
 
     def note(self, words: str) -> None:
         """Append a line of ftui's own to the log. Raises OSError."""
@@ -122,8 +133,8 @@ class Sink:
                 self._events_ahead -= Counter([line])
             else:
                 new.append(line + b"\n")
+                self._known.add(line)
         if new:
-            self._events_ahead.clear()  # others were not ours: a stop that was asked for
             torn = _ends_torn(self._run)
             _append(self._run.events_file, (b"\n" if torn else b"") + b"".join(new))
 
@@ -151,6 +162,10 @@ def _after(path: Path, size: int) -> bytes:
             return file.read()
     except FileNotFoundError:
         return b""
+
+
+def _lines(path: Path, size: int) -> list[bytes]:
+    return [line for line in _after(path, size).split(b"\n") if line]
 
 
 def _ends_torn(run: Run) -> bool:

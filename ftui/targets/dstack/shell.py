@@ -21,6 +21,7 @@ _CONTAINER_PORT = 10022
 _CONNECT_SECONDS = 15
 _COMMAND_SECONDS = 60.0
 _HOST = "container"
+_KEY = "key"
 
 _CONFIG = """\
 Host *
@@ -51,7 +52,7 @@ class Shell:
         """What a command prints. Raises ShellFailed."""
         try:
             done = subprocess.run(
-                self._argv(command),
+                self.argv(command),
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 timeout=seconds,
@@ -68,7 +69,7 @@ class Shell:
         """What a command prints, as it comes. Raises ShellFailed when it fails."""
         try:
             process = subprocess.Popen(
-                self._argv(command),
+                self.argv(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -88,7 +89,12 @@ class Shell:
         if process.returncode:
             raise _failed(said.decode(errors="replace").strip())
 
-    def _argv(self, command: str) -> list[str]:
+    def forget_key(self) -> None:
+        """Remove the key from the disk; what is connected stays so, nothing else will be."""
+        (self.config.parent / _KEY).unlink(missing_ok=True)
+
+    def argv(self, command: str) -> list[str]:
+        """The command line of this machine that runs a command in the container."""
         here = f'cd "${{DSTACK_WORKING_DIR:-{self.folder}}}" && set -o pipefail && {command}'
         return ["ssh", "-F", str(self.config), _HOST, f"bash -c {shlex.quote(here)}"]
 
@@ -99,7 +105,7 @@ def opened(run: Mapping[str, Any], key: str) -> Iterator[Shell]:
     hosts = "\n".join(_hosts(run))
     folder = str(run["run_spec"]["configuration"].get("working_dir") or "/dstack/run")
     with tempfile.TemporaryDirectory(prefix="ftui-dstack-") as scratch:
-        identity, config = Path(scratch) / "key", Path(scratch) / "config"
+        identity, config = Path(scratch) / _KEY, Path(scratch) / "config"
         identity.touch(0o600)
         identity.write_text(key if key.endswith("\n") else key + "\n", encoding="utf-8")
         general = _CONFIG.format(key=identity, seconds=_CONNECT_SECONDS)

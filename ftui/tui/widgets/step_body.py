@@ -67,9 +67,12 @@ class StepBody(Horizontal):
         (text if text.value else listed).focus()
 
     def follow(self, draft: Plan) -> None:
-        """Show in the fields what a plan would have there."""
+        """Show in the fields what a plan would have there, with what is typed above them."""
+        typed = draft
         for row in self.query(FieldRow):
-            row.follow(draft)
+            row.follow(typed)
+            with contextlib.suppress(FtuiError):
+                typed = row.tried(typed)
 
     def as_typed(self, draft: Plan) -> Plan:
         """A plan with what stands in the fields, as far as that is right."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -104,11 +105,22 @@ class Doors:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        ends = [
+            asyncio.ensure_future(end)
+            for end in (child.wait(), job.over.wait(), process.channel.wait_closed())
+        ]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        with contextlib.suppress(ProcessLookupError):  # a container takes its shells along
+            os.killpg(child.pid, signal.SIGKILL)
         code = await child.wait()
-        await process.stdout.drain()
-        process.exit(code)
+        for end in ends:
+            end.cancel()
+        with contextlib.suppress(OSError, asyncssh.Error):
+            await process.stdout.drain()
+            process.exit(code)
 
 
 async def _on_host(process: asyncssh.SSHServerProcess[str]) -> None:

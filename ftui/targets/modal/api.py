@@ -1,0 +1,257 @@
+"""What ftui asks of Modal, through the client of the `modal` package; every failure in words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Self
+
+from ftui.errors import TargetUnavailable
+from ftui.targets.modal import command, login
+
+if TYPE_CHECKING:
+    import modal
+
+RUNS, STOPS = "ftui-runs", "ftui-stops"
+"""The volumes of modal_app.py."""
+_CONNECT_SECONDS = 10.0
+_NO = "Modal says no"
+
+
+class Unreachable(TargetUnavailable):
+    """Modal does not answer, or cannot at the moment: worth another try."""
+
+
+class Missing(TargetUnavailable):
+    """What was asked for is not there."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended."""
+
+    code: int
+    why: str = ""
+    call: str = ""
+    """The call that goes on with the work; then this one's code says nothing."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a function's calls stand: those that wait for a machine, and containers that run."""
+
+    waiting: int
+    containers: int
+
+
+class Api:
+    """A connection of the person's own login. All methods raise TargetUnavailable."""
+
+    def __init__(self, app: str) -> None:
+        self.app = app
+        self._client: modal.Client | None = None
+
+    async def __aenter__(self) -> Self:
+        """Raises TargetUnavailable for a login that Modal refuses, or no connection."""
+        login.require()
+        import modal
+
+        with _in_words():
+            async with asyncio.timeout(_CONNECT_SECONDS):  # its own tries take a minute
+                self._client = await modal.Client.from_env.aio()
+                await self._client.hello.aio()  # type: ignore[no-untyped-call]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """The client closes by itself at the end of the process."""
+
+    # ── Files ────────────────────────────────────────────────────────────────────────────────
+
+    async def upload(self, files: Sequence[tuple[Path | bytes, str]], volume: str = RUNS) -> None:
+        """Put files, or what is to be in them, on a volume, in place of what is there.
+
+        Raises OSError.
+        """
+        with _in_words("the run could not be uploaded"):
+            found = await self._volume(volume)
+            async with found.batch_upload.aio(force=True) as batch:
+                for here, there in files:
+                    batch.put_file(BytesIO(here) if isinstance(here, bytes) else str(here), there)
+
+    async def remove(self, path: str, volume: str = RUNS) -> None:
+        """Remove a file or a folder of a volume, if it is there."""
+        with _in_words(), contextlib.suppress(FileNotFoundError):
+            found = await self._volume(volume)
+            with _passing_over_missing():
+                await found.remove_file.aio(path, recursive=True)
+
+    async def sizes(self, folder: str) -> dict[str, int]:
+        """The sizes of all files below a folder of the runs' volume, by their paths in it.
+
+        Nothing where there is no such folder.
+        """
+        found: dict[str, int] = {}
+        with _in_words(), _passing_over_missing(), contextlib.suppress(FileNotFoundError):
+            entries = await (await self._volume(RUNS)).listdir.aio(folder, recursive=True)
+            files = [one for one in entries if one.type.name == "FILE"]
+            found = {
+                str(PurePosixPath("/", one.path).relative_to(folder)): one.size for one in files
+            }
+        return found
+
+    async def read(self, path: str) -> AsyncIterator[bytes]:
+        """A file of the runs' volume, in pieces. Raises Missing."""
+        with _in_words():
+            volume = await self._volume(RUNS)
+            try:
+                async for piece in volume.read_file.aio(path):
+                    yield piece
+            except FileNotFoundError as error:
+                raise Missing(f"{path} is not on the volume {RUNS}") from error
+
+    # ── Calls ────────────────────────────────────────────────────────────────────────────────
+
+    async def spawn(self, function: str, secrets: Sequence[str], sent: Mapping[str, str]) -> str:
+        """Have a function of the app called; the call's id.
+
+        `secrets`: names of the workspace's; `sent`: secrets for this call alone.
+        """
+        import modal
+
+        with _in_words("the training could not be started"):
+            wanted = modal.Function.from_name(self.app, function, client=self._client)
+            if sent:
+                known = {**sent, "FTUI_SENT": ",".join(sent)}
+                given = [modal.Secret.from_name(name) for name in secrets]
+                given.append(modal.Secret.from_dict(dict(known)))
+                wanted = wanted.with_options(secrets=given)
+            call = await wanted.spawn.aio()
+            return str(call.object_id)
+
+    async def outcome(self, call_id: str) -> Outcome | None:
+        """How a call ended; None while it has not."""
+        import modal
+
+        failed = modal.exception
+        call = modal.FunctionCall.from_id(call_id, client=self._client)
+        with _in_words():
+            try:
+                told: Any = await call.get.aio(timeout=0)
+            except TimeoutError:  # the builtin one: it has not ended
+                return None
+            except failed.FunctionTimeoutError:
+                return Outcome(1, "it took longer than a function may (timeout)")
+            except failed.OutputExpiredError:
+                return Outcome(1, "it ended so long ago that Modal does not know how")
+            except Exception as error:  # whatever was raised there is raised here
+                if isinstance(error, (failed.NotFoundError, failed.AuthError, *_passing())):
+                    raise
+                return Outcome(1, str(error) or type(error).__name__)
+        return Outcome(
+            int(told.get("code", 0)), str(told.get("why", "")), str(told.get("call", ""))
+        )
+
+    async def cancel(self, call_id: str) -> None:
+        """End a call at once, and its container."""
+        import modal
+
+        with _in_words(), _passing_over_missing():
+            call = modal.FunctionCall.from_id(call_id, client=self._client)
+            await call.cancel.aio(terminate_containers=True)
+
+    async def standing(self, function: str) -> Standing:
+        """Whether a function's calls wait, or have a container."""
+        import modal
+
+        with _in_words():
+            wanted = modal.Function.from_name(self.app, function, client=self._client)
+            told = await wanted.get_current_stats.aio()
+            return Standing(told.backlog, told.num_total_runners)
+
+    # ── The workspace ────────────────────────────────────────────────────────────────────────
+
+    async def has_secret(self, name: str) -> bool:
+        """Whether the workspace has a secret of that name."""
+        import modal
+
+        with _in_words():
+            try:
+                await modal.Secret.from_name(name).hydrate.aio(self._client)
+            except modal.exception.NotFoundError:
+                return False
+        return True
+
+    async def stop_app(self) -> None:
+        """Take the app away, if it is there: what it had at work ends."""
+        import modal
+
+        with _in_words():
+            try:
+                await modal.App.lookup.aio(self.app, client=self._client)
+            except modal.exception.NotFoundError:
+                return
+        failed = f"the app {self.app} could not be taken away"
+        await command.modal("app", "stop", "--yes", self.app, folder=Path("/"), failed=failed)
+
+    async def _volume(self, name: str) -> modal.Volume:
+        import modal
+
+        volume = modal.Volume.from_name(name, create_if_missing=True, client=self._client)
+        await volume.hydrate.aio()
+        return volume
+
+
+@contextlib.contextmanager
+def _passing_over_missing() -> Iterator[None]:
+    import modal
+
+    with contextlib.suppress(modal.exception.NotFoundError):
+        yield
+
+
+def _passing() -> tuple[type[Exception], ...]:
+    """What is raised when Modal cannot be asked for the moment."""
+    import modal
+
+    error = modal.exception
+    return (error.ConnectionError, error.ServiceError, error.InternalError, error.ClientClosed)
+
+
+@contextlib.contextmanager
+def _in_words(what: str = _NO) -> Iterator[None]:
+    """Raises TargetUnavailable for what Modal's client raises."""
+    import aiohttp
+    import modal
+
+    try:
+        yield
+    except (modal.exception.Error, aiohttp.ClientError, TimeoutError) as failure:
+        raise _translated(failure, what) from failure
+
+
+def _translated(failure: Exception, what: str) -> TargetUnavailable:
+    import modal
+
+    error, why = modal.exception, _said(failure)
+    if isinstance(failure, (error.AuthError, error.PermissionDeniedError)):
+        return login.refused(why)
+    if isinstance(failure, error.NotFoundError):
+        return Missing(what, why=why)
+    if isinstance(failure, error.ResourceExhaustedError):
+        if what == _NO:
+            return Unreachable("Modal is asked too much at the moment", why=why)
+        hint = "remove what is not needed: modal volume ls ftui-runs, modal app list"
+        return TargetUnavailable(what, why=why, hint=hint)
+    if isinstance(failure, error.Error) and not isinstance(failure, _passing()):
+        return TargetUnavailable(what, why=why)
+    hint = "look at https://status.modal.com, and whether this machine is online"
+    return Unreachable("Modal does not answer", why=why, hint=hint)
+
+
+def _said(failure: Exception) -> str:
+    """The first line of what it says."""
+    return (str(failure).strip() or type(failure).__name__).splitlines()[0]

@@ -1,0 +1,78 @@
+"""Writes a run's modal_app.py: the file that ships with ftui, its first lines filled in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui.runs.model import Run
+from ftui.runs.store import read_record
+
+FILE = "modal_app.py"
+_NAME_LENGTH = 58
+"""Of an app on Modal 64 at most; the endpoint's is longer by `-serve`."""
+_TAIL = re.compile(r"-\d{4}-[a-z]+(-\d+)?-[0-9a-f]{6}$")
+"""Day, word and what comes after them, which tell a run from others of its preset."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """What is filled in."""
+
+    place: str
+    """Its folder on the volume; see place_of."""
+    gpu: str
+    """As Modal writes it, `H100:2`; empty = none."""
+    gpus: int
+    retries: int
+    max_hours: float
+    secrets: tuple[str, ...] = ()
+    """Names of secrets that the workspace has."""
+
+
+def place_of(run: Run) -> str:
+    """The name of a run on Modal: `nano-1128-amber-3f9a01`. Raises RunNotFound.
+
+    Others of the workspace may have a run of the same name; none was made in the same microsecond.
+    It is the same wherever the run folder is.
+    """
+    made = f"{run.name} {read_record(run).created!r}"
+    return f"{run.name}-{hashlib.sha256(made.encode()).hexdigest()[:6]}"
+
+
+def app_name(place: str) -> str:
+    """The name of a run's app: `[A-Za-z0-9._-]`, at most 64 characters with what comes after."""
+    name = f"ftui-{place}"
+    end = _TAIL.search(name)
+    tail = end[0] if end else ""
+    return name[: _NAME_LENGTH - len(tail)].removesuffix(tail).rstrip("-.") + tail
+
+
+def text(values: Values) -> str:
+    """The text of modal_app.py for a run."""
+    filled = {
+        "RUN": json.dumps(values.place),
+        "APP": json.dumps(app_name(values.place)),
+        "GPU": json.dumps(values.gpu),
+        "GPUS": str(values.gpus),
+        "RETRIES": str(values.retries),
+        "MAX_HOURS": f"{values.max_hours:.4g}",
+        "SECRETS": json.dumps(list(values.secrets)),
+    }
+    if values.gpu:
+        filled["SERVE_GPU"] = json.dumps(values.gpu)
+    found = Path(__file__).with_name(FILE).read_text(encoding="utf-8")
+    for name, value in filled.items():
+        found = _filled(found, name, value)
+    return found
+
+
+def _filled(source: str, name: str, value: str) -> str:
+    """The text with another value of a constant; what is written beside it stays."""
+    line = re.compile(rf"^({name}(?:: [^=]+)? = )(?:\"[^\"]*\"|\[\]|[\d.]+)", re.MULTILINE)
+    found, count = line.subn(lambda match: match[1] + value, source, count=1)
+    assert count == 1, name
+    return found

@@ -1,0 +1,45 @@
+"""Modal's own command line, run as a person would type it, with each of its lines told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ftui.errors import TargetUnavailable
+
+_SAID_LINES = 12
+"""So many of the last lines of a command that failed are told."""
+_PLAIN = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+_FRAME = " \r\n│╭╮╰╯─"
+
+
+async def modal(
+    *arguments: str, folder: Path, failed: str, tell: Callable[[str], None] | None = None
+) -> None:
+    """Run `modal …` in a folder. Raises TargetUnavailable, with `failed` as what, and OSError."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "modal", *arguments),
+        cwd=folder,
+        env=os.environ | _PLAIN,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said: list[str] = []
+    async for line in process.stdout:
+        words = line.decode(errors="replace").strip(_FRAME)
+        if words:
+            said.append(words)
+            if tell is not None:
+                tell(words)
+    if await process.wait():
+        raise TargetUnavailable(
+            failed,
+            where=str(folder),
+            why=" ".join(said[-_SAID_LINES:]),
+            hint=f"try it by hand: modal {' '.join(arguments)}",
+        )

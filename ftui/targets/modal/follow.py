@@ -1,0 +1,184 @@
+"""Following a run on Modal into its folder, from wherever an earlier follower came to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+from ftui.errors import FtuiError, TargetUnavailable
+from ftui.runs import events
+from ftui.runs.events import History
+from ftui.runs.model import Run
+from ftui.runs.tail import EventFollower
+from ftui.targets.modal import position, results, states
+from ftui.targets.modal.api import STOPS, Api, Missing, Outcome, Unreachable
+from ftui.targets.modal.app import place_of
+from ftui.targets.modal.wires import Wires
+from ftui.text import counted
+
+_PATIENCE_SECONDS = 30.0
+"""If Modal does not answer for so long, that is worth a line in the log."""
+_LOST_CODE = 1
+_FETCH_TRIES = 3
+
+
+class Follower:
+    """Brings the log, the events and the results of one run home, and passes on a stop."""
+
+    def __init__(self, run: Run, gpu: str, poll_seconds: float) -> None:
+        """Raises OSError, RunNotFound."""
+        self._run, self._gpu, self._poll_seconds = run, gpu, poll_seconds
+        self._place = place_of(run)
+        self._sink = position.Sink(run)
+        self._events, self._history = EventFollower(run), History()
+        self._wires = Wires(run)
+        self._heard = self._stop_passed_on = False
+        self._silent_since = 0.0
+
+    def begin(self, function: str, call: str) -> None:
+        """Follow a call from now on. Raises OSError."""
+        self._heard = False
+        self._sink.keep(function=function, call=call)
+
+    async def follow(self, api: Api) -> None:
+        """Follow the run to its end, which is written into its events. Raises OSError."""
+        while True:
+            try:
+                ended = await self._look(api)
+                self._answered()
+            except Unreachable as error:
+                self._unanswered(error)
+                ended = None
+            if ended is not None and not ended.call:
+                await self._finish(api, ended)
+                return
+            if ended is not None:
+                self.begin("train", ended.call)
+                continue
+            await asyncio.sleep(self._poll_seconds)
+
+    def give_up(self, error: FtuiError) -> None:
+        """Say why nobody follows the run any more. It goes on; another follower takes it up."""
+        with contextlib.suppress(OSError):
+            self.note(f"ftui cannot follow the run any more, it goes on without: {error}")
+
+    async def _look(self, api: Api) -> Outcome | None:
+        """Take in what is new, and pass a stop on; how the call ended, once it has."""
+        here = self._sink.position
+        ended = await api.outcome(here.call)  # before the feed: then nothing comes after it
+        await self._pull(api)
+        if ended is not None:
+            return ended
+        with contextlib.suppress(Missing):  # somebody took the app away: the next look says so
+            standing = await api.standing(here.function)
+            self.tell(states.words(here.function, standing, self._gpu, heard=self._heard))
+        self._history.extend(self._events.poll())
+        self._wires.look(self._history)
+        if self._run.stop_file.exists() and not self._stop_passed_on:
+            await self._pass_stop_on(api)
+        return None
+
+    async def _pull(self, api: Api) -> None:
+        """All that the feed has by now, beyond what was taken in."""
+        sizes = await api.sizes(f"/{self._place}/feed")
+        for name, size in sorted(sizes.items()):
+            here = self._sink.position
+            if not name.isdigit() or int(name) < here.segment:
+                continue
+            offset = here.offset if int(name) == here.segment else 0
+            if size <= offset:
+                continue
+            pieces = [piece async for piece in api.read(f"{self._place}/feed/{name}")]
+            whole, newline, _ = b"".join(pieces)[offset:].rpartition(b"\n")
+            if newline:
+                lines = whole.split(b"\n")
+                end = offset + len(whole) + 1
+                self._sink.append(position.taken(lines), segment=int(name), offset=end)
+                self._heard = True
+
+    async def _pass_stop_on(self, api: Api) -> None:
+        """Have the trainer save and end; one that trains not yet has nothing to save."""
+        if self._history.training or self._history.newest_try.again:
+            await api.upload([(b"stop\n", f"/{self._place}")], STOPS)
+            self.tell("asked to save and end")
+        else:
+            await api.cancel(self._sink.position.call)
+        self._stop_passed_on = True
+
+    async def _finish(self, api: Api, ended: Outcome) -> None:
+        """Bring the results home, take the app away, and write the end down."""
+        code, why = ended.code, ended.why
+        if code == 0:
+            why = await self._fetched(api) or why
+            code = _LOST_CODE if why.startswith(_LOST) else 0
+        else:
+            await self._fetch_checkpoint(api)
+        try:
+            await api.stop_app()
+        except TargetUnavailable as error:  # nothing of it runs, and nothing of it costs
+            self.note(f"its app could not be taken away: {error}")
+        self.end(code, why)
+
+    async def _fetched(self, api: Api) -> str:
+        """Bring the results home, with a few tries; why not, if they could not be."""
+        self.tell("bringing the results home")
+        why = ""
+        for _ in range(_FETCH_TRIES):
+            try:
+                count = await results.fetch(api, self._run)
+            except (TargetUnavailable, OSError) as error:
+                why = str(error)
+                self.note(f"the results could not be brought home: {error}")
+                await asyncio.sleep(self._poll_seconds)
+            else:
+                self.tell(
+                    f"the results are here: {counted(count, 'file')}, each verified by its sha256"
+                )
+                return ""
+        return f"{_LOST}: {why}; they are kept: modal volume get ftui-runs {self._place}/out"
+
+    async def _fetch_checkpoint(self, api: Api) -> None:
+        """Bring home from where a run that failed can go on, if there is such a checkpoint."""
+        try:
+            name = await results.fetch_checkpoint(api, self._run)
+        except (TargetUnavailable, OSError) as error:
+            self.note(f"its newest checkpoint could not be brought home: {error}")
+            self.note(f"it is kept: modal volume get ftui-runs {self._place}/out")
+        else:
+            if name:
+                self.note(f"its newest checkpoint is here: {name}")
+
+    # ── What is said ─────────────────────────────────────────────────────────────────────────
+
+    def end(self, code: int, why: str) -> None:
+        """Write down that the run is over. Raises OSError."""
+        values: dict[str, Any] = {"why": why} if why else {}
+        size = self._run.log_file.stat().st_size if self._run.log_file.exists() else 0
+        events.append(self._run.events_file, "exit", code=code, log_size=size, **values)
+
+    def tell(self, words: str) -> None:
+        """Write the run's state into its log, once."""
+        if words != self._sink.position.told:
+            self.note(words)
+            self._sink.keep(told=words)
+
+    def note(self, words: str) -> None:
+        """Write a line into the run's log."""
+        self._sink.note(f"modal: {words}")
+
+    def _answered(self) -> None:
+        if self._silent_since == -1.0:
+            self.note("Modal answers again")
+        self._silent_since = 0.0
+
+    def _unanswered(self, error: Unreachable) -> None:
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        if 0 < self._silent_since <= now - _PATIENCE_SECONDS:
+            self.note(f"{error}; the run goes on, this tries again")
+            self._silent_since = -1.0
+
+
+_LOST = "the results could not be brought home"

@@ -1,0 +1,134 @@
+"""GPUs as Modal names them: which there are, how many go together, and what an hour costs.
+
+Modal's client takes any text and any number, and its server says no only at the deployment; so
+ftui looks itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ftui.errors import UsageError
+from ftui.plan.hardware import Gpu, Hardware
+
+PRICES_OF = "2026-07-01"
+"""The day of the prices below: a copy of https://modal.com/pricing."""
+_MOST = 8
+_CORES, _MEMORY_GIB = 4, 16
+"""Of each GPU, or of the run without one (modal_app.py)."""
+_MACHINE_DOLLARS = (_CORES * 0.0000131 + _MEMORY_GIB * 0.00000222) * 3600
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A kind of GPU: what it has, dollars an hour of one, and how many go together at most."""
+
+    name: str
+    gpu: Gpu
+    dollars: float
+    most: int = _MOST
+
+
+_TABLE = """
+T4            15    sm_75   0.59  8
+L4            22.5  sm_89   0.80  8
+A10           22.5  sm_86   1.10  4
+L40S          45    sm_89   1.95  8
+A100-40GB     40    sm_80   2.10  8
+A100-80GB     80    sm_80   2.50  8
+RTX-PRO-6000  96    sm_120  3.03  8
+H100          79.6  sm_90   3.95  8
+H200          140.4 sm_90   4.54  8
+B200          179   sm_100  6.25  8
+"""
+_ALSO: Mapping[str, str] = {"A100": "A100-40GB", "H100!": "H100", "B200+": "B200", "A10G": "A10"}
+"""Other names, and what is the least that one gets for them."""
+
+
+def _offers() -> Mapping[str, Offer]:
+    found = {}
+    for name, memory, capability, dollars, most in map(str.split, _TABLE.strip().splitlines()):
+        gpu = Gpu(name, float(memory), capability)
+        found[name] = Offer(name, gpu, float(dollars), int(most))
+    return found
+
+
+OFFERS = _offers()
+
+
+def find(name: str) -> Offer:
+    """The GPU of that name, large or small. Raises UsageError with the nearest.
+
+    A count is refused: it is said with --gpus.
+    """
+    plain, colon, _ = name.strip().upper().partition(":")
+    offer = OFFERS.get(_ALSO.get(plain, plain))
+    if offer is None:
+        near = difflib.get_close_matches(plain, [*OFFERS, *_ALSO], n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(
+            f"Modal has no GPU {name!r}", hint=f"{meant}there is {', '.join([*OFFERS])}"
+        )
+    if colon:
+        hint = f"say it apart: --machine gpu={plain} --gpus N"
+        raise UsageError(f"how many GPUs is not part of their name: {name!r}", hint=hint)
+    return offer
+
+
+def cheapest(memory_gib: float) -> Offer:
+    """The cheapest GPU that has the memory and can compute in bf16. Raises UsageError."""
+    able = [one for one in OFFERS.values() if one.gpu.holds(memory_gib) and one.name != "T4"]
+    if not able:
+        most = max(one.gpu.memory_gib for one in OFFERS.values())
+        raise UsageError(f"no GPU of Modal has {memory_gib:.0f} GiB; {most:.0f} GiB is the most")
+    return min(able, key=lambda one: one.dollars)
+
+
+def request(name: str, count: int) -> str:
+    """What Modal is asked for: `H100:2`, as it was named; empty without a GPU.
+
+    Raises UsageError when so many do not go together.
+    """
+    if not count:
+        return ""
+    offer = find(name)
+    if not 1 <= count <= offer.most:
+        raise UsageError(
+            f"{count} × {offer.name} do not go together on Modal", hint=f"at most {offer.most}"
+        )
+    return f"{name.strip().upper()}:{count}"
+
+
+def dollars(name: str, count: int) -> float:
+    """What an hour costs, its CPU cores and memory too."""
+    gpus = find(name).dollars * count if count else 0.0
+    return gpus + _MACHINE_DOLLARS * max(count, 1)
+
+
+def words(name: str, count: int) -> str:
+    """`2 × H100 · $8.53/h (prices of 2026-07-01)`."""
+    gpus = f"{count} × {find(name).name}" if count else "no GPU"
+    return f"{gpus} · ${dollars(name, count):.2f}/h (prices of {PRICES_OF})"
+
+
+@dataclass(frozen=True)
+class Rented(Hardware):
+    """Modal's machines: whatever is asked for. `place` says whose."""
+
+    place: str = ""
+
+    def used_by(self, count: int) -> tuple[Gpu, ...] | None:
+        """As many as are asked for, and as able as an A100: which ones, the launch says."""
+        return (OFFERS["A100-80GB"].gpu,) * count
+
+    @property
+    def words(self) -> str:
+        """`your workspace on Modal`."""
+        return self.place
+
+    @property
+    def gpu_words(self) -> str:
+        """The GPUs are chosen with `--machine gpu=`."""
+        return "any GPU that Modal rents"

@@ -1,0 +1,79 @@
+"""What a person can say about a run on Modal beside its plan. Everything has a safe default."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ftui.errors import UsageError
+from ftui.targets.modal import gpu
+
+KEY = "modal"
+"""Where run.json keeps it, under `extra`."""
+_MOST_RETRIES = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which GPU, how often it is tried, and what it may take."""
+
+    gpu: str = ""
+    """Modal's name, such as `H100`; empty = the cheapest that has the memory."""
+    max_hours: float = 12.0
+    """Of all tries together."""
+    max_dollars: float = 0.0
+    """Of all tries together; 0 = whatever the hours cost."""
+    retries: int = 3
+    """Other tries after a crash."""
+
+    def hours(self, dollars_an_hour: float) -> float:
+        """The hours that both limits allow."""
+        if not self.max_dollars:
+            return self.max_hours
+        return min(self.max_hours, self.max_dollars / dollars_an_hour)
+
+
+def read(extra: Mapping[str, Any]) -> Options:
+    """The options in run.json's `extra`; what is missing or of the wrong kind is the default."""
+    kept = extra.get(KEY)
+    raw = kept.get("options") if isinstance(kept, dict) else None
+    if not isinstance(raw, dict):
+        return Options()
+    usual = Options()
+    known = {
+        one.name: raw[one.name]
+        for one in fields(Options)
+        if isinstance(raw.get(one.name), type(getattr(usual, one.name)))
+    }
+    return Options(**known)
+
+
+def parse(wishes: Mapping[str, str]) -> Options:
+    """What a person typed, such as `{"gpu": "H100", "max_hours": "2"}`. Raises UsageError."""
+    known = [one.name for one in fields(Options)]
+    for name in wishes:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(sorted(known))}"
+            raise UsageError(f"--machine {name}: Modal knows nothing of that name", hint=hint)
+    return Options(**{name: _value(name, text) for name, text in wishes.items()})
+
+
+def _value(name: str, text: str) -> Any:
+    if name == "gpu":
+        gpu.find(text)
+        return text.strip().upper()
+    if name == "retries":
+        if text.isascii() and text.isdigit() and int(text) <= _MOST_RETRIES:
+            return int(text)
+        raise UsageError(f"--machine retries={text}: {text!r} is no number up to {_MOST_RETRIES}")
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if 0 < number < math.inf:
+        return number
+    raise UsageError(f"--machine {name}={text}: {text!r} is no number above 0")

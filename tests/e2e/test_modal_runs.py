@@ -1,0 +1,281 @@
+"""Runs on a stand-in for Modal, with Modal's real client and container runtime.
+
+`axolotl` is a trainer that a test directs; everything else is what a person gets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftui.errors import UsageError
+from ftui.runs import store
+from ftui.runs.checkpoints import checkpoints
+from ftui.runs.model import Run, RunState
+from ftui.runs.stop import Answer
+from ftui.runs.tail import EventFollower
+from ftui.targets.modal import position
+from ftui.targets.modal.target import ModalTarget
+from ftui.targets.resume import resume
+from ftui.targets.take_up import take_up
+from tests.standins import secrets
+from tests.standins.modal_server.lab import Lab, lab
+from tests.standins.modal_server.people import (
+    LIMIT,
+    come_to,
+    come_to_end,
+    end_follower,
+    launched,
+    let,
+    log_of,
+    plan_of,
+)
+from tests.standins.modal_server.state import TOKEN
+from tests.standins.runs import failure_words, history, state, wait_for
+
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def modal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("modal")) as made:
+        yield made
+
+
+@pytest.fixture
+def target(modal: Lab, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModalTarget]:
+    """The target of a person who is logged in; nothing of theirs is at work afterwards."""
+    for name, value in modal.env.items():
+        monkeypatch.setenv(name, value)
+    for name in secrets.NAMES:
+        monkeypatch.delenv(name, raising=False)
+    modal.play_scripted(STEPS)
+    yield ModalTarget()
+    for run in store.list_runs():
+        end_follower(run)
+    modal.mend()
+
+
+def told_steps(run: Run) -> list[int]:
+    """The steps of the loss, as any viewer sees them."""
+    return [point.step for point in history(run).series.get("loss", [])]
+
+
+def test_a_run_outlives_its_follower_and_a_lost_connection(
+    modal: Lab, target: ModalTarget, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [*secrets.plant(monkeypatch), TOKEN[1]]
+    run = launched()
+    assert state(run) is RunState.STARTING
+    with pytest.raises(UsageError, match=r"running|busy"):
+        target.launch(run)
+    let(modal, run, 2)
+    come_to(run, 2)
+    assert state(run) is RunState.TRAINING
+
+    end_follower(run)
+    assert state(run) is RunState.INTERRUPTED
+    let(modal, run, 3)
+    take_up(run)  # what `ftui watch` does, in a process that knows nothing but the folder
+    come_to(run, 3)
+    assert state(run) is RunState.TRAINING
+    with pytest.raises(UsageError, match=r"running|busy"):
+        target.attach(run)
+
+    modal.state.faults.offline = True
+    let(modal, run, STEPS)
+    container = modal.container(run)
+    wait_for(lambda: "saved" in (container / "truth").read_text(), "the weights", LIMIT)
+    assert not state(run).ended
+    modal.state.faults.offline = False
+    come_to_end(run)
+
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+    truth = (container / "truth").read_text().split()
+    told = [f"{event.kind}:{event.step}" for event in EventFollower(run).poll()]
+    assert [one for one in told if one.partition(":")[0] not in ("launched", "exit")] == truth
+    log = run.log_file.read_text()
+    assert log.count(f"asked to train {STEPS} steps") == 1
+    assert "@ftui" not in log
+    weights = Path("out") / "adapter_model.safetensors"
+    assert (run.folder / weights).read_bytes() == (container / weights).read_bytes()
+    assert "each verified by its sha256" in log
+    assert secrets.found(values, home) == []
+    assert modal.at_work() == []
+    assert modal.deployed() == []
+
+
+def test_a_killed_container_is_replaced_and_goes_on_from_its_last_checkpoint(
+    modal: Lab, target: ModalTarget
+) -> None:
+    run = launched()
+    let(modal, run, 5)
+    come_to(run, 5)
+    modal.kill()
+    wait_for(lambda: history(run).newest_try.again, "another try", LIMIT)
+    assert history(run).newest_try.from_step == 4
+    let(modal, run, STEPS)
+    come_to_end(run)
+
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+    assert "try 2, in another container: it goes on from step 4" in run.log_file.read_text()
+    [call] = modal.calls_of(run)
+    assert call.retries == 1
+
+
+def test_a_preempted_run_goes_on_though_no_retries_are_allowed(
+    modal: Lab, target: ModalTarget
+) -> None:
+    plan = replace(plan_of(), machine={"retries": "0"})
+    run = launched(plan)
+    let(modal, run, 3)
+    come_to(run, 3)
+    modal.kill(preempt=True)
+    wait_for(lambda: history(run).newest_try.again, "another try", LIMIT)
+    let(modal, run, STEPS)
+    come_to_end(run)
+    assert state(run) is RunState.DONE, failure_words(run)
+
+
+def test_a_run_is_stopped_with_a_checkpoint_and_goes_on_from_it(
+    modal: Lab, target: ModalTarget
+) -> None:
+    run = launched()
+    let(modal, run, 3)
+    come_to(run, 3)
+
+    assert target.stop(run) is Answer.ASKED
+    assert target.stop(run) is Answer.ALREADY
+    come_to_end(run)
+    assert state(run) is RunState.STOPPED, failure_words(run)
+    assert [one.step for one in checkpoints(run) if not one.problem] == [3]
+    assert target.stop(run) is Answer.NOT_RUNNING
+
+    found = resume(run)
+    assert found.place == "out/checkpoint-3"
+    let(modal, run, STEPS)
+    come_to_end(run)
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+
+
+def test_a_stop_before_there_is_a_machine_ends_it(modal: Lab, target: ModalTarget) -> None:
+    modal.machines(there=False)
+    run = launched()
+    wait_for(lambda: "waiting for a machine (queued)" in log_of(run), "the queue", LIMIT)
+    assert target.stop(run) is Answer.LOADING
+    come_to_end(run)
+    assert state(run) is RunState.STOPPED
+    assert modal.at_work() == []
+
+
+def test_an_impatient_stop_ends_it_for_good(modal: Lab, target: ModalTarget) -> None:
+    run = launched()
+    let(modal, run, 1)
+    come_to(run, 1)
+    run.stop_file.touch()
+    os.utime(run.stop_file, (0, 0))  # asked long ago
+
+    assert target.stop(run) is Answer.ENDED
+    come_to_end(run)
+    assert state(run) is RunState.STOPPED
+    assert modal.at_work() == []
+
+
+def test_a_trainer_that_refuses_its_config_is_not_tried_again(
+    modal: Lab, target: ModalTarget
+) -> None:
+    modal.play("echo it hurts; exit 42")
+    run = launched()
+    come_to_end(run)
+    assert state(run) is RunState.FAILED
+    assert history(run).exit_code == 42
+    assert "it hurts\n" in log_of(run)
+    [call] = modal.calls_of(run)
+    assert call.retries == 0
+
+
+def test_a_trainer_that_crashes_is_tried_as_often_as_allowed(
+    modal: Lab, target: ModalTarget
+) -> None:
+    begun = '{"v": 1, "ts": 1, "event": "train_begin", "step": 0, "max_steps": 6}'
+    modal.play(f"echo '{begun}' >>events.jsonl; sleep 1; exit 7")
+    run = launched(replace(plan_of(), machine={"retries": "1"}))
+    come_to_end(run)
+    assert state(run) is RunState.FAILED
+    [call] = modal.calls_of(run)
+    assert call.retries == 1
+    assert "exit code 7" in failure_words(run)
+
+
+def test_the_limit_of_hours_ends_it_with_a_checkpoint(modal: Lab, target: ModalTarget) -> None:
+    plan = replace(plan_of(), machine={"max_hours": "0.001"})
+    run = launched(plan)
+    let(modal, run, 3)
+    come_to_end(run)
+    assert state(run) is RunState.STOPPED, failure_words(run)
+    assert "the time is up" in log_of(run)
+    assert [one.step for one in checkpoints(run) if not one.problem] == [3]
+    assert modal.at_work() == []
+
+
+def test_a_run_whose_launcher_was_killed_before_it_wrote_the_call_down(
+    modal: Lab, target: ModalTarget
+) -> None:
+    run = launched()
+    let(modal, run, 2)
+    come_to(run, 2)
+    end_follower(run)
+    record = store.read_record(run)
+    kept = {"modal": {**record.extra["modal"], "call": ""}}
+    store.write_record(run, replace(record, extra=kept))
+    where = replace(position.read(run), call="", function="")
+    position.write(run, where)
+
+    take_up(run)
+    let(modal, run, STEPS)
+    come_to_end(run)
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+    assert len(modal.calls_of(run)) == 1
+
+
+def test_a_run_that_was_lost_for_good_goes_on_from_the_checkpoint_that_came_home(
+    modal: Lab, target: ModalTarget
+) -> None:
+    run = launched(replace(plan_of(), machine={"retries": "0"}))
+    let(modal, run, 5)
+    come_to(run, 5)
+    modal.kill()
+    come_to_end(run)
+    assert state(run) is RunState.FAILED
+    assert "Runner failed" in failure_words(run)
+    assert modal.at_work() == []
+
+    assert resume(run).place == "out/checkpoint-4"
+    let(modal, run, STEPS)
+    come_to_end(run)
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+
+
+def test_a_stop_while_another_try_loads_keeps_what_the_first_one_saved(
+    modal: Lab, target: ModalTarget
+) -> None:
+    run = launched()
+    let(modal, run, 5)
+    come_to(run, 5)
+    modal.play("sleep 600")  # the next try loads, and loads
+    modal.kill()
+    wait_for(lambda: history(run).newest_try.again, "another try", LIMIT)
+    target.stop(run)
+    come_to_end(run)
+    assert state(run) is RunState.STOPPED
+    assert [one.step for one in checkpoints(run) if not one.problem] == [4]
+    assert modal.at_work() == []
