@@ -68,11 +68,13 @@ def end_helpers_with_trainer() -> None:
     first = [False]
 
     def before() -> None:
-        first[0] = threading.current_thread() is threading.main_thread()
+        first[0] = threading.current_thread() is threading.main_thread() and os.getpid() == trainer
 
     def in_child() -> None:
-        if first[0] and os.getppid() == trainer:
+        if first[0]:
             libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+            if os.getppid() != trainer:  # it was killed before this one could ask for that
+                os.kill(os.getpid(), signal.SIGKILL)
 
     os.register_at_fork(before=before, after_in_child=in_child)
 
