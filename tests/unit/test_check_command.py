@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ftui.cli import _guarded, cli
 from ftui.config import lint
 from ftui.config.issue import Issue
 from ftui.errors import RuntimeMissing
 from ftui.plain import check
 from ftui.plan.hardware import Gpu
 from tests.terminal import Terminal
+from tests.unit.command import Ended, ftui
 
 GOOD = """\
 base_model: some/model
@@ -34,18 +32,6 @@ OLD = GOOD + "# fast\nxformers_attention: true  # mine\n"
 MENDED = GOOD + "# fast\nattn_implementation: xformers  # mine\n"
 FTUI = str(Path(sys.executable).with_name("ftui"))
 ON_A_GPU = ("--gpu", "a10")
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def report(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.out)
-        return document
 
 
 Check = Callable[..., Ended]
@@ -66,9 +52,7 @@ def run(home: Path, capfd: pytest.CaptureFixture[str]) -> Check:
         if content is not None:
             data = content if isinstance(content, bytes) else content.encode()
             (home / "config.yml").write_bytes(data)
-        arguments = ["check", "config.yml", *options]
-        code = _guarded(lambda: cli.main(arguments, prog_name="ftui", standalone_mode=False))
-        return Ended(code, *capfd.readouterr())
+        return ftui(capfd, "check", "config.yml", *options)
 
     return call
 
@@ -122,11 +106,11 @@ def test_a_config_is_linted_once_where_it_is_known_to_run(
 def test_the_document_is_all_there_is_on_stdout(run: Check) -> None:
     ended = run(GOOD + "lora_rank: 2\nadapter: lora\nlora_alpha: 2\n", "--json", *ON_A_GPU)
     assert ended.code == 2
-    assert ended.report["ok"] is False
-    [issue] = [one for one in ended.report["issues"] if one["path"] == "lora_rank"]
+    assert ended.document["ok"] is False
+    [issue] = [one for one in ended.document["issues"] if one["path"] == "lora_rank"]
     assert set(issue) == {"severity", "path", "line", "message", "hint"}
     assert (issue["severity"], issue["line"], issue["hint"]) == ("error", 8, "write `lora_r: 2`")
-    assert run(GOOD, "--json", *ON_A_GPU).report == {"ok": True, "issues": []}
+    assert run(GOOD, "--json", *ON_A_GPU).document == {"ok": True, "issues": []}
 
 
 BAD: dict[str, tuple[bytes, str, int]] = {
@@ -171,8 +155,8 @@ def test_what_is_no_config_is_one_clear_issue(run: Check, what: str) -> None:
     content, words, line = BAD[what]
     ended = run(content, "--json", *ON_A_GPU)
     assert ended.code == 2
-    assert ended.report["ok"] is False
-    told = [one for one in ended.report["issues"] if words in one["message"]]
+    assert ended.document["ok"] is False
+    told = [one for one in ended.document["issues"] if words in one["message"]]
     assert len(told) == 1
     assert told[0]["line"] == line
     assert "Traceback" not in ended.err
@@ -190,7 +174,7 @@ def test_a_byte_order_mark_is_no_problem_and_stays(run: Check, home: Path) -> No
 def test_a_file_that_is_not_there(run: Check) -> None:
     ended = run(None, "--json")
     assert ended.code == 2
-    assert "cannot be read" in ended.report["issues"][0]["message"]
+    assert "cannot be read" in ended.document["issues"][0]["message"]
 
 
 def test_a_link_that_leads_nowhere_can_be_told(run: Check, home: Path) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from ftui.cli import _guarded, cli
 from ftui.plan.presets import catalogue, find
 from ftui.runs import store
 from ftui.runs.model import RunRecord
+from tests.unit.command import Ended, ftui
 
 LLAMA = {
     "model_type": "llama",
@@ -44,18 +43,6 @@ output_dir: out
 """
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-
 Fit = Callable[..., Ended]
 
 
@@ -76,9 +63,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def fit(folder: Path, capfd: pytest.CaptureFixture[str]) -> Fit:
     def call(*arguments: str) -> Ended:
-        every = ["fit", *arguments]
-        code = _guarded(lambda: cli.main(every, prog_name="ftui", standalone_mode=False))
-        return Ended(code, *capfd.readouterr())
+        return ftui(capfd, "fit", *arguments)
 
     return call
 

@@ -19,6 +19,7 @@ from ftui.targets.modal import app, gpu, inputs, login, modal_app, position
 from ftui.targets.modal.api import RUNS, STOPS, Standing
 from ftui.targets.modal.options import Options, parse, read
 from ftui.targets.modal.states import words
+from ftui.targets.remote.inputs import bring
 from tests.standins.scripted_trainer import save_weights
 
 # ── GPUs ─────────────────────────────────────────────────────────────────────────────────────
@@ -224,7 +225,7 @@ def test_what_is_on_this_disk_comes_along(tmp_path: Path) -> None:
         "base_model": str(model),
         "datasets": [{"path": str(rows)}, {"path": "org/hub"}, {"path": str(rows)}],
     }
-    packed = inputs.pack(config, tmp_path / "run")
+    packed = bring(config, tmp_path / "run")
     assert packed == {
         "base_model": "./inputs/my_model",
         "datasets": [
@@ -235,7 +236,7 @@ def test_what_is_on_this_disk_comes_along(tmp_path: Path) -> None:
     }
     assert (tmp_path / "run" / "inputs" / "my_model" / "deep" / "weights").read_text() == "w"
     assert not inputs.asks_hub(packed)
-    assert inputs.pack(packed, tmp_path / "run") == packed
+    assert bring(packed, tmp_path / "run") == packed
     assert inputs.asks_hub({"base_model": "org/model"})
 
 

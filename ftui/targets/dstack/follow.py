@@ -19,7 +19,7 @@ from ftui.targets.dstack.api import LOGS_AT_ONCE, Api, Json, Unreachable
 from ftui.targets.dstack.lines import Lines, Taken
 from ftui.targets.dstack.live import Live
 from ftui.targets.dstack.shell import Shell, ShellFailed
-from ftui.targets.dstack.wires import Wires
+from ftui.targets.remote.wires import Wires
 
 _PATIENCE_SECONDS = 30.0
 """A server that does not answer for so long is worth a line in the log."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from ftui.errors import UsageError
+from ftui.targets.remote.wishes import kept, parsed
 
 KEY = "dstack"
 """Where run.json keeps it, under `extra`."""
@@ -57,30 +57,12 @@ class Options:
 
 def read(extra: Mapping[str, Any]) -> Options:
     """The options in run.json's `extra`; what is missing or of the wrong kind is the default."""
-    kept = extra.get(KEY)
-    raw = kept.get("options") if isinstance(kept, dict) else None
-    if not isinstance(raw, dict):
-        return Options()
-    usual = Options()
-    known = {
-        one.name: raw[one.name]
-        for one in fields(Options)
-        if isinstance(raw.get(one.name), type(getattr(usual, one.name)))
-    }
-    return Options(**known)
+    return kept(Options, extra, KEY)
 
 
 def parse(wishes: Mapping[str, str]) -> Options:
     """What a person typed, such as `{"gpu": "A100", "max_price": "2"}`. Raises UsageError."""
-    known = {one.name for one in fields(Options)}
-    values: dict[str, Any] = {}
-    for name, text in wishes.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(sorted(known))}"
-            raise UsageError(f"--machine {name}: dstack knows nothing of that name", hint=hint)
-        values[name] = _value(name, text)
-    return Options(**values)
+    return parsed(Options, wishes, "dstack", _value)
 
 
 def _value(name: str, text: str) -> Any:

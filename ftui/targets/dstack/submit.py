@@ -20,6 +20,7 @@ from ftui.runs.store import read_record, write_record
 from ftui.targets.dstack import document, options, parcel, preflight
 from ftui.targets.dstack.api import Api, Json
 from ftui.targets.dstack.offers import Offer
+from ftui.targets.remote.inputs import FOLDER
 
 _NEEDED = ("WANDB_API_KEY",)
 """Secrets without which a run that wants them fails. A token of the hub is needed by few."""
@@ -74,7 +75,7 @@ def write_files(
         secrets=secrets,
     )
     paths.write_atomic(run.folder / document.DOCUMENT, document.document(wish))
-    begins = f"{parcel.FOLDER}/{Path(checkpoint).name}" if checkpoint else ""
+    begins = f"{FOLDER}/{Path(checkpoint).name}" if checkpoint else ""
     paths.write_atomic(run.folder / document.JOB, document.job(wish, begins), mode=0o755)
     script = _SCRIPT.format(document=document.DOCUMENT)
     paths.write_atomic(run.script_file, script, mode=0o755)

@@ -3,47 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import select
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 
-from ftui import errors
-from ftui.errors import FtuiError, PresetError, TargetUnavailable
+from ftui.errors import FtuiError, TargetUnavailable
 from ftui.plan.hardware import Hardware
-from ftui.plan.own_config import needs_of
-from ftui.plan.plan import Needs, Plan
-from ftui.plan.presets import find as find_preset
-from ftui.runs import events, process
-from ftui.runs.lock import claimed, turn_or_not
+from ftui.plan.plan import Plan
 from ftui.runs.model import Run, RunRecord
-from ftui.runs.stop import Answer
-from ftui.runs.store import read_record
-from ftui.runs.tail import read_history
 from ftui.targets.base import GoingOn, Problem
 from ftui.targets.dstack import login, options, parcel
 from ftui.targets.dstack.document import DOCUMENT
 from ftui.targets.dstack.ending import abort
 from ftui.targets.dstack.orders import Orders
-from ftui.targets.dstack.rented import Rented
 from ftui.targets.dstack.submit import remember, remembered, write_files
-
-_START_SECONDS = 600.0
-"""Uploads may take a while; everything else answers within seconds."""
-_POLL_SECONDS = 2.0
-_AT_ONCE_SECONDS = 2.0
-"""Two people who ask within this time ask for the same thing; later, the second means it."""
-_LOG = "dstack.log"
+from ftui.targets.remote.rented import Rented
+from ftui.targets.remote.supervised import POLL_SECONDS, Supervised, needs_of_run, written
 
 
-class DstackTarget:
+class DstackTarget(Supervised):
     """Machines of a dstack project."""
 
     name = "dstack"
     title = "dstack"
+    module = "ftui.targets.dstack.supervise"
+    log = "dstack.log"
+    start_seconds = 600.0
+    """Uploads may take a while; everything else answers within seconds."""
 
     def hardware(self) -> Hardware:
         """Nobody's in particular: whatever is asked for is looked for. Asks no server."""
@@ -86,68 +70,34 @@ class DstackTarget:
         with the secrets that the project has. Raises ConfigError, UsageError, RunNotFound,
         TargetUnavailable.
         """
-        try:
-            remember(run, {"options": dataclasses.asdict(options.parse(plan.machine))})
-            write_files(run, plan.preset.needs)
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise TargetUnavailable(
-                "the run folder cannot be written", where=str(error.filename or ""), why=why
-            ) from error
+        written(_write, run, plan)
 
-    def launch(self, run: Run, going_on: GoingOn | None = None) -> None:
-        """Submit the run, or take it up again where it is at work already, and follow it detached.
+    def orders(self, record: RunRecord, going_on: GoingOn, *, attach: bool) -> Orders:
+        """What the supervisor is told."""
+        return Orders(
+            lock=going_on.claim.lock,
+            turn=going_on.claim.turn,
+            gpus=record.gpus,
+            gpu_memory_gib=needs_of_run(record).gpu_memory_gib,
+            poll_seconds=POLL_SECONDS,
+            checkpoint=going_on.checkpoint,
+            told=going_on.told,
+            attach=attach,
+        )
 
-        Takes a few seconds. Raises TargetUnavailable, UsageError, ConfigError, RunNotFound.
-        """
-        if going_on is not None:
-            _start(run, going_on)
-            return
-        try:
-            with claimed(run) as claim:
-                _start(run, GoingOn(claim))
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise TargetUnavailable(
-                "the run could not be started", where=str(run.folder), why=why
-            ) from error
+    def is_known(self, record: RunRecord) -> bool:
+        """Whether dstack was ever told of the run."""
+        return bool(remembered(record))
 
-    def attach(self, run: Run) -> None:
-        """Follow a run that is at work on dstack, where nobody does any more.
-
-        Raises UsageError when somebody does, or when it is not at work; TargetUnavailable.
-        """
-        with claimed(run) as claim:
-            _start(run, GoingOn(claim), attach=True)
-
-    def stop(self, run: Run) -> Answer:
-        """Ask the run to save and end; asked again, end it at once. Raises OSError, FtuiError."""
-        record = read_record(run)
-        if not remembered(record) or read_history(run).exit_code is not None:
-            return Answer.NOT_RUNNING
-        if not _followed(record):
-            try:
-                self.attach(run)
-            except errors.UsageError:
-                return Answer.NOT_RUNNING
-        with turn_or_not(run):
-            try:
-                os.close(os.open(run.stop_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            except FileExistsError:
-                return self._again(run, record)
-            events.append(run.events_file, "stop_requested")
-        return Answer.ASKED if read_history(run).training else Answer.LOADING
-
-    def _again(self, run: Run, record: RunRecord) -> Answer:
-        """The second request: the first one's other half, or impatience."""
-        if 0 <= time.time() - run.stop_file.stat().st_mtime < _AT_ONCE_SECONDS:
-            return Answer.ALREADY
+    def end(self, run: Run, record: RunRecord) -> bool:
+        """Abort the run at once; whether there was one."""
         kept = remembered(record)
-        return Answer.ENDED if abort(str(kept["project"]), str(kept["name"])) else Answer.ALREADY
+        return abort(str(kept["project"]), str(kept["name"]))
 
 
-def _followed(record: RunRecord) -> bool:
-    return record.supervisor is not None and process.alive(record.supervisor)
+def _write(run: Run, plan: Plan) -> None:
+    remember(run, {"options": dataclasses.asdict(options.parse(plan.machine))})
+    write_files(run, plan.preset.needs)
 
 
 def _size(plan: Plan) -> int:
@@ -157,62 +107,3 @@ def _size(plan: Plan) -> int:
         return parcel.total_bytes(build(plan))
     except (OSError, FtuiError):  # the config check names the file
         return 0
-
-
-def _needs(record: RunRecord) -> Needs:
-    try:
-        return find_preset(record.preset).needs
-    except PresetError:  # a config of the person's own
-        return needs_of(record.settings)
-
-
-def _start(run: Run, going_on: GoingOn, *, attach: bool = False) -> None:
-    """Start the supervisor and hear how it began. Raises what it says."""
-    record = read_record(run)
-    needs = _needs(record)
-    orders = Orders(
-        lock=going_on.claim.lock,
-        turn=going_on.claim.turn,
-        gpus=record.gpus,
-        gpu_memory_gib=needs.gpu_memory_gib,
-        poll_seconds=_POLL_SECONDS,
-        checkpoint=going_on.checkpoint,
-        told=going_on.told,
-        attach=attach,
-    )
-    answer = _first_line(run, orders)
-    if not answer:
-        raise TargetUnavailable(
-            "the run could not be submitted",
-            where=str(run.folder),
-            why=f"its supervisor gave no sign of life; see {run.folder / _LOG}",
-        )
-    words = json.loads(answer)
-    if "kind" in words:
-        kind = getattr(errors, words.pop("kind"), TargetUnavailable)
-        raise kind(words.pop("what"), **words)
-
-
-def _first_line(run: Run, orders: Orders) -> bytes:
-    """What the supervisor says first; empty when it says nothing in time. Raises OSError."""
-    command = [sys.executable, "-m", "ftui.targets.dstack.supervise", str(run.folder)]
-    reader, writer = os.pipe()
-    try:
-        try:
-            with (run.folder / _LOG).open("ab") as log:
-                subprocess.run(
-                    [*command, json.dumps(dataclasses.asdict(orders))],
-                    stdin=subprocess.DEVNULL,
-                    stdout=writer,
-                    stderr=log,
-                    cwd="/",
-                    start_new_session=True,
-                    pass_fds=(orders.lock, orders.turn),
-                    check=False,
-                )
-        finally:
-            os.close(writer)
-        ready, _, _ = select.select([reader], [], [], _START_SECONDS)
-        return os.read(reader, 65536) if ready else b""
-    finally:
-        os.close(reader)

@@ -15,7 +15,7 @@ from ftui.runs.tail import EventFollower
 from ftui.targets.modal import position, results, states
 from ftui.targets.modal.api import STOPS, Api, Missing, Outcome, Unreachable
 from ftui.targets.modal.app import place_of
-from ftui.targets.modal.wires import Wires
+from ftui.targets.remote.wires import Wires
 from ftui.text import counted
 
 _PATIENCE_SECONDS = 30.0

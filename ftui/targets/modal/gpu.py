@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftui.errors import UsageError
-from ftui.plan.hardware import Gpu, Hardware
+from ftui.plan.hardware import Gpu
 
 PRICES_OF = "2026-07-01"
 """The day of the prices below: a copy of https://modal.com/pricing."""
@@ -111,24 +111,3 @@ def words(name: str, count: int) -> str:
     """`2 × H100 · $8.53/h (prices of 2026-07-01)`."""
     gpus = f"{count} × {find(name).name}" if count else "no GPU"
     return f"{gpus} · ${dollars(name, count):.2f}/h (prices of {PRICES_OF})"
-
-
-@dataclass(frozen=True)
-class Rented(Hardware):
-    """Modal's machines: whatever is asked for. `place` says whose."""
-
-    place: str = ""
-
-    def used_by(self, count: int) -> tuple[Gpu, ...] | None:
-        """As many as are asked for, and as able as an A100: which ones, the launch says."""
-        return (OFFERS["A100-80GB"].gpu,) * count
-
-    @property
-    def words(self) -> str:
-        """`your workspace on Modal`."""
-        return self.place
-
-    @property
-    def gpu_words(self) -> str:
-        """The GPUs are chosen with `--machine gpu=`."""
-        return "any GPU that Modal rents"

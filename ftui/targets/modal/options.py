@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from ftui.errors import UsageError
 from ftui.targets.modal import gpu
+from ftui.targets.remote.wishes import kept, parsed
 
 KEY = "modal"
 """Where run.json keeps it, under `extra`."""
@@ -38,28 +38,12 @@ class Options:
 
 def read(extra: Mapping[str, Any]) -> Options:
     """The options in run.json's `extra`; what is missing or of the wrong kind is the default."""
-    kept = extra.get(KEY)
-    raw = kept.get("options") if isinstance(kept, dict) else None
-    if not isinstance(raw, dict):
-        return Options()
-    usual = Options()
-    known = {
-        one.name: raw[one.name]
-        for one in fields(Options)
-        if isinstance(raw.get(one.name), type(getattr(usual, one.name)))
-    }
-    return Options(**known)
+    return kept(Options, extra, KEY)
 
 
 def parse(wishes: Mapping[str, str]) -> Options:
     """What a person typed, such as `{"gpu": "H100", "max_hours": "2"}`. Raises UsageError."""
-    known = [one.name for one in fields(Options)]
-    for name in wishes:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(sorted(known))}"
-            raise UsageError(f"--machine {name}: Modal knows nothing of that name", hint=hint)
-    return Options(**{name: _value(name, text) for name, text in wishes.items()})
+    return parsed(Options, wishes, "Modal", _value)
 
 
 def _value(name: str, text: str) -> Any:

@@ -20,6 +20,7 @@ from ftui.targets.judge import judge
 from ftui.targets.modal import app, gpu, inputs, options
 from ftui.targets.modal.api import STOPS, Api
 from ftui.targets.modal.command import modal
+from ftui.targets.remote.inputs import FOLDER, bring
 
 _SCRIPT = """\
 #!/bin/sh
@@ -74,7 +75,7 @@ def write_files(run: Run, gpu_memory_gib: float, secrets: tuple[str, ...] = ()) 
     """
     text = paths.read_config(run.config_file)
     try:
-        packed = inputs.pack(mapping(text).data, run.folder)
+        packed = bring(mapping(text).data, run.folder)
         paths.write_atomic(run.config_file, rewrite(text, packed))
     except YamlProblem as problem:
         where = f"{run.config_file}:{problem.line}"
@@ -146,7 +147,7 @@ async def upload(api: Api, run: Run, checkpoint: str = "") -> None:
     for left in ("out", "feed", "status.json", "results.json"):
         await api.remove(f"/{place}/{left}")
     await api.remove(f"/{place}", STOPS)
-    folders = [run.folder / inputs.FOLDER, *([run.folder / checkpoint] if checkpoint else [])]
+    folders = [run.folder / FOLDER, *([run.folder / checkpoint] if checkpoint else [])]
     sent = [run.config_file, run.folder / "ftui_events.py", run.folder / app.FILE]
     sent += [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
     for file in sent:

@@ -1,4 +1,4 @@
-"""Tripwires that may stop a run on dstack (`--stop-on`)."""
+"""Tripwires that may stop a run elsewhere (`--stop-on`)."""
 
 from __future__ import annotations
 

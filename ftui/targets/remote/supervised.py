@@ -1,0 +1,174 @@
+"""Runs elsewhere that a detached process of this machine starts, follows and brings home."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from ftui import errors
+from ftui.errors import PresetError, TargetUnavailable, UsageError
+from ftui.plan.own_config import needs_of
+from ftui.plan.plan import Needs, Plan
+from ftui.plan.presets import find as find_preset
+from ftui.runs import events, process
+from ftui.runs.lock import claimed, turn_or_not
+from ftui.runs.model import Run, RunRecord
+from ftui.runs.stop import Answer
+from ftui.runs.store import read_record
+from ftui.runs.tail import read_history
+from ftui.targets.base import GoingOn
+
+POLL_SECONDS = 2.0
+"""How often the other side is asked."""
+_AT_ONCE_SECONDS = 2.0
+"""Two people who ask within this time ask for the same thing; later, the second means it."""
+
+
+class Orders(Protocol):
+    """What a launcher tells the supervisor; a dataclass, sent as a JSON object."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def lock(self) -> int:
+        """The two handles of the launcher's claim (runs/lock.py), which it goes on holding."""
+        ...
+
+    @property
+    def turn(self) -> int:
+        """The other one."""
+        ...
+
+
+class Supervised:
+    """Launch, attach and stop; what is special about a place is in the methods that raise."""
+
+    module: ClassVar[str]
+    """The supervisor's: `ftui.targets.dstack.supervise`."""
+    log: ClassVar[str]
+    """Where it writes what goes wrong with itself, in the run folder."""
+    start_seconds: ClassVar[float]
+    """How long it may take to say how it began."""
+
+    def orders(self, record: RunRecord, going_on: GoingOn, *, attach: bool) -> Orders:
+        """What the supervisor is told."""
+        raise NotImplementedError
+
+    def is_known(self, record: RunRecord) -> bool:
+        """Whether the other side was ever told of the run."""
+        raise NotImplementedError
+
+    def end(self, run: Run, record: RunRecord) -> bool:
+        """End the run at once; whether there was one to end."""
+        raise NotImplementedError
+
+    def launch(self, run: Run, going_on: GoingOn | None = None) -> None:
+        """Start the run, or take it up again where it is at work already, and follow it detached.
+
+        Takes a few seconds. Raises TargetUnavailable, UsageError, ConfigError, RunNotFound.
+        """
+        if going_on is not None:
+            self._start(run, going_on)
+            return
+        try:
+            with claimed(run) as claim:
+                self._start(run, GoingOn(claim))
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise TargetUnavailable(
+                "the run could not be started", where=str(run.folder), why=why
+            ) from error
+
+    def attach(self, run: Run) -> None:
+        """Follow a run that is at work elsewhere, where nobody does any more.
+
+        Raises UsageError when somebody does, or when it is not at work; TargetUnavailable.
+        """
+        with claimed(run) as claim:
+            self._start(run, GoingOn(claim), attach=True)
+
+    def stop(self, run: Run) -> Answer:
+        """Ask the run to save and end; asked again, end it at once. Raises OSError, FtuiError."""
+        record = read_record(run)
+        if not self.is_known(record) or read_history(run).exit_code is not None:
+            return Answer.NOT_RUNNING
+        if record.supervisor is None or not process.alive(record.supervisor):
+            try:
+                self.attach(run)
+            except UsageError:
+                return Answer.NOT_RUNNING
+        with turn_or_not(run):
+            try:
+                os.close(os.open(run.stop_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            except FileExistsError:
+                # The first request's other half, or impatience.
+                if 0 <= time.time() - run.stop_file.stat().st_mtime < _AT_ONCE_SECONDS:
+                    return Answer.ALREADY
+                return Answer.ENDED if self.end(run, record) else Answer.ALREADY
+            events.append(run.events_file, "stop_requested")
+        return Answer.ASKED if read_history(run).training else Answer.LOADING
+
+    def _start(self, run: Run, going_on: GoingOn, *, attach: bool = False) -> None:
+        """Start the supervisor and hear how it began. Raises what it says."""
+        orders = self.orders(read_record(run), going_on, attach=attach)
+        answer = self._first_line(run, orders)
+        if not answer:
+            raise TargetUnavailable(
+                "the run could not be started",
+                where=str(run.folder),
+                why=f"its supervisor gave no sign of life; see {run.folder / self.log}",
+            )
+        words = json.loads(answer)
+        if "kind" in words:
+            kind = getattr(errors, words.pop("kind"), TargetUnavailable)
+            raise kind(words.pop("what"), **words)
+
+    def _first_line(self, run: Run, orders: Orders) -> bytes:
+        """What the supervisor says first; empty when it says nothing in time. Raises OSError."""
+        command = [sys.executable, "-m", self.module, str(run.folder)]
+        reader, writer = os.pipe()
+        try:
+            try:
+                with (run.folder / self.log).open("ab") as log:
+                    subprocess.run(
+                        [*command, json.dumps(dataclasses.asdict(orders))],
+                        stdin=subprocess.DEVNULL,
+                        stdout=writer,
+                        stderr=log,
+                        cwd="/",
+                        start_new_session=True,
+                        pass_fds=(orders.lock, orders.turn),
+                        check=False,
+                    )
+            finally:
+                os.close(writer)
+            ready, _, _ = select.select([reader], [], [], self.start_seconds)
+            return os.read(reader, 65536) if ready else b""
+        finally:
+            os.close(reader)
+
+
+def needs_of_run(record: RunRecord) -> Needs:
+    """What a run's preset asks of a machine, or its config where that is a person's own."""
+    try:
+        return find_preset(record.preset).needs
+    except PresetError:
+        return needs_of(record.settings)
+
+
+def written(write: Callable[[Run, Plan], None], run: Run, plan: Plan) -> None:
+    """Write a target's files into a run folder. Raises TargetUnavailable where that fails."""
+    try:
+        write(run, plan)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise TargetUnavailable(
+            "the run folder cannot be written", where=str(error.filename or ""), why=why
+        ) from error
