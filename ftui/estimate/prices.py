@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-AS_OF = "Modal's list of 2026-07-01"
+DAY = "2026-07-01"
+AS_OF = f"Modal's list of {DAY}"
 
 DOLLARS_AN_HOUR: Mapping[str, float] = {
     "T4": 0.59,

@@ -6,16 +6,17 @@ ftui looks itself.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftui.errors import UsageError
+from ftui.estimate.prices import DAY as PRICES_OF
+from ftui.estimate.prices import DOLLARS_AN_HOUR
+from ftui.plan.gpus import find as find_gpu
 from ftui.plan.hardware import Gpu
 
-PRICES_OF = "2026-07-01"
-"""The day of the prices below: a copy of https://modal.com/pricing."""
-_MOST = 8
 _CORES, _MEMORY_GIB = 4, 16
 """Of each GPU, or of the run without one (modal_app.py)."""
 _MACHINE_DOLLARS = (_CORES * 0.0000131 + _MEMORY_GIB * 0.00000222) * 3600
@@ -28,30 +29,31 @@ class Offer:
     name: str
     gpu: Gpu
     dollars: float
-    most: int = _MOST
+    most: int
 
 
-_TABLE = """
-T4            15    sm_75   0.59  8
-L4            22.5  sm_89   0.80  8
-A10           22.5  sm_86   1.10  4
-L40S          45    sm_89   1.95  8
-A100-40GB     40    sm_80   2.10  8
-A100-80GB     80    sm_80   2.50  8
-RTX-PRO-6000  96    sm_120  3.03  8
-H100          79.6  sm_90   3.95  8
-H200          140.4 sm_90   4.54  8
-B200          179   sm_100  6.25  8
-"""
+_MODAL: Mapping[str, tuple[str, int]] = {
+    "T4": ("T4", 8),
+    "L4": ("L4", 8),
+    "A10": ("A10", 4),
+    "L40S": ("L40S", 8),
+    "A100-40GB": ("A100", 8),
+    "A100-80GB": ("A100 80GB", 8),
+    "RTX-PRO-6000": ("RTX PRO 6000", 8),
+    "H100": ("H100", 8),
+    "H200": ("H200", 8),
+    "B200": ("B200", 8),
+}
+"""Modal's names: ours (plan/gpus.py), and how many go together."""
 _ALSO: Mapping[str, str] = {"A100": "A100-40GB", "H100!": "H100", "B200+": "B200", "A10G": "A10"}
 """Other names, and what is the least that one gets for them."""
 
 
 def _offers() -> Mapping[str, Offer]:
     found = {}
-    for name, memory, capability, dollars, most in map(str.split, _TABLE.strip().splitlines()):
-        gpu = Gpu(name, float(memory), capability)
-        found[name] = Offer(name, gpu, float(dollars), int(most))
+    for name, (ours, most) in _MODAL.items():
+        gpu = dataclasses.replace(find_gpu(ours), name=name)
+        found[name] = Offer(name, gpu, DOLLARS_AN_HOUR[ours], most)
     return found
 
 
