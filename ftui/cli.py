@@ -28,6 +28,16 @@ The wizard needs a terminal. Without one:
   ftui --config FILE -y        the same from an axolotl config of your own
   ftui --help                  everything else"""
 
+serve_on = click.option(
+    "--on", metavar="TARGET", default="local", help="Serve the models there: local, dstack, modal."
+)
+serve_hours = click.option(
+    "--hours",
+    type=click.FloatRange(0, 24, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="A rented machine is given back after that.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
@@ -313,34 +323,40 @@ def resume(flags: dict[str, Any], run: str, fix: bool, yes: bool) -> int:
 
 @cli.command()
 @click.argument("run", default="latest")
+@serve_on
+@serve_hours
 @click.pass_obj
-def chat(flags: dict[str, Any], run: str) -> int:
+def chat(flags: dict[str, Any], run: str, on: str, hours: float) -> int:
     """Talk with the base and the tuned model, side by side.
 
     Without a terminal: one question a line on stdin, both answers on stdout.
     """
     from ftui.runs.store import find
+    from ftui.serve.place import serving_on
 
-    found = find(run)
+    found, serve = find(run), serving_on(on, hours)
     if _has_screen() and not flags["plain"]:
         from ftui.tui.app import Chat, run_app
 
-        return run_app(Chat(found), glyphs=flags["glyphs"])
+        return run_app(Chat(found, serve), glyphs=flags["glyphs"])
     from ftui.plain import talk
 
-    return talk.chat(found)
+    return talk.chat(found, serve)
 
 
 @cli.command(name="eval")
 @click.argument("run", default="latest")
 @click.option("--limit", type=click.IntRange(min=1), help="Ask only the first N questions.")
+@serve_on
+@serve_hours
 @as_json
-def evaluate(run: str, limit: int | None, as_json: bool) -> int:
+def evaluate(run: str, limit: int | None, on: str, hours: float, as_json: bool) -> int:
     """Count the right answers of base and tuned model."""
     from ftui.plain import talk
     from ftui.runs.store import find
+    from ftui.serve.place import serving_on
 
-    return talk.evaluate(find(run), limit=limit, as_json=as_json)
+    return talk.evaluate(find(run), serving_on(on, hours), limit=limit, as_json=as_json)
 
 
 @cli.command()

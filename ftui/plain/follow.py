@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from ftui.errors import ExitCode
 from ftui.plain import console
 from ftui.plain.files import told
-from ftui.runs.events import Event, History
+from ftui.runs.events import Event
 from ftui.runs.failure import what_went_wrong
+from ftui.runs.history import History
 from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer

@@ -11,21 +11,22 @@ from ftui.errors import ExitCode, UsageError
 from ftui.plain import console
 from ftui.runs.failure import doubt
 from ftui.runs.model import Run
-from ftui.serve.endpoint import Endpoint
 from ftui.serve.evaluate import Score
+from ftui.serve.place import Serve
+from ftui.targets.endpoint import Endpoint, Phase
 
 T = TypeVar("T")
 
 
-def chat(run: Run) -> int:
+def chat(run: Run, serve: Serve) -> int:
     """One question a line on stdin; the answers of base and tuned on stdout."""
-    asyncio.run(_with_endpoint(run, lambda endpoint: _answer_lines(run, endpoint)))
+    asyncio.run(_with_endpoint(run, serve, lambda endpoint: _answer_lines(run, endpoint)))
     return ExitCode.OK
 
 
 async def _answer_lines(run: Run, endpoint: Endpoint) -> None:
-    from ftui.serve.client import answer
     from ftui.serve.conversation import Conversation
+    from ftui.targets.vllm.client import answer
 
     system = _system_prompt(run)
     if sys.stdin.isatty():
@@ -39,9 +40,9 @@ async def _answer_lines(run: Run, endpoint: Endpoint) -> None:
             console.line(f"{model:<6} {text}")
 
 
-def evaluate(run: Run, *, limit: int | None, as_json: bool) -> int:
+def evaluate(run: Run, serve: Serve, *, limit: int | None, as_json: bool) -> int:
     """Ask the held-out questions of the run's preset and print the score."""
-    score = measure(run, limit=limit)
+    score = measure(run, serve, limit=limit)
     if as_json:
         console.document(score.to_json())
     else:
@@ -49,7 +50,7 @@ def evaluate(run: Run, *, limit: int | None, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def measure(run: Run, *, limit: int | None = None) -> Score:
+def measure(run: Run, serve: Serve, *, limit: int | None = None) -> Score:
     """Serve base and tuned, ask both every held-out question, keep the score in the run folder."""
     from ftui.plan.presets import find
     from ftui.runs.store import read_record
@@ -73,7 +74,7 @@ def measure(run: Run, *, limit: int | None = None) -> Score:
     async def ask(endpoint: Endpoint) -> Score:
         return await judging.evaluate(endpoint, evaluation, progress, limit=limit)
 
-    score = asyncio.run(_with_endpoint(run, ask))
+    score = asyncio.run(_with_endpoint(run, serve, ask))
     judging.save(score, run)
     return score
 
@@ -102,16 +103,14 @@ def _mark(correct: bool) -> str:
     return "✓" if correct else "✗"
 
 
-async def _with_endpoint(run: Run, use: Callable[[Endpoint], Awaitable[T]]) -> T:
-    from ftui.serve.server import Phase, serve_run
-
+async def _with_endpoint(run: Run, serve: Serve, use: Callable[[Endpoint], Awaitable[T]]) -> T:
     def show_phase(phase: Phase) -> None:
         console.say(f"◌ vLLM: {phase.words}")
 
     doubtful = doubt(run)
     if doubtful:
         console.say(f"▲ {run.name}: {doubtful}")
-    async with serve_run(run, show_phase) as endpoint:
+    async with serve(run, show_phase) as endpoint:
         return await use(endpoint)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftui.runs.events import History, Point
+from ftui.runs.events import Point
+from ftui.runs.history import History
 from ftui.runs.model import Run, RunRecord, RunState
 from ftui.runs.store import read_record, state_of
 from ftui.runs.tail import read_history

@@ -9,7 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ftui.errors import RunNotFound
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.model import Run, RunState
 from ftui.runs.numbers import lost
 from ftui.runs.store import state

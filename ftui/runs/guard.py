@@ -9,7 +9,7 @@ import time
 
 from ftui.errors import RunNotFound
 from ftui.runs import stop_on
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run
 from ftui.runs.stop import end, stop

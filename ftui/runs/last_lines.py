@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from io import RawIOBase
 
-from ftui.runs.events import Event, History, parse
+from ftui.runs.events import Event, parse
+from ftui.runs.history import History
 from ftui.runs.model import Run
 from ftui.runs.numbers import TRAINED
 from ftui.runs.store import has_weights

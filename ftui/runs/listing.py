@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from ftui.errors import RunNotFound
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.last_lines import read_end
 from ftui.runs.members import Living, living
 from ftui.runs.model import Run, RunRecord, RunState

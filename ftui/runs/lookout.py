@@ -8,7 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.model import Run
 from ftui.runs.tripwires import Disk, Trip, tripped
 

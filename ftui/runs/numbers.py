@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ftui.runs.events import History, Point
+from ftui.runs.events import Point
+from ftui.runs.history import History
 
 TRAINED = ("grad_norm", "loss")
 """Series that tell of every step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftui.runs.events import History
+from ftui.runs.history import History
 
 _ON_GPU = ("memory/max_allocated", "memory/max_active")
 _ON_CPU = "memory/rss"

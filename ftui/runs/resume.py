@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ftui.errors import UsageError
 from ftui.runs.checkpoints import Checkpoint, checkpoints, last_whole
-from ftui.runs.events import History, Try
+from ftui.runs.history import History, Try
 from ftui.runs.model import Run, RunState
 from ftui.runs.numbers import lost
 from ftui.runs.store import state

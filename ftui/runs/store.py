@@ -14,7 +14,7 @@ from typing import Any
 from ftui import paths
 from ftui.errors import RunNotFound
 from ftui.runs import process
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.members import Living, members
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.numbers import lost

@@ -27,6 +27,7 @@ from typing import Any
 
 from ftui.errors import RunNotFound
 from ftui.runs import events, evidence, guard, process
+from ftui.runs.history import Try
 from ftui.runs.lock import turn_or_not
 from ftui.runs.members import VARIABLE, members
 from ftui.runs.model import Run
@@ -125,7 +126,7 @@ def _start(run: Run, orders: Orders, arguments: Sequence[str]) -> subprocess.Pop
 
 def _head_log(run: Run, told: Mapping[str, Any]) -> None:
     """Say in the log where another try begins: else its reader takes the last one's end for its."""
-    words = events.Try(**told).words
+    words = Try(**told).words
     if not words:
         return
     line = f"── ftui, {time.strftime('%Y-%m-%d %H:%M:%S')}: the run {words} ──\n".encode()

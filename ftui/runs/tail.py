@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from ftui.runs.events import Event, History, parse
+from ftui.runs.events import Event, parse
+from ftui.runs.history import History
 from ftui.runs.model import Run
 from ftui.text import printable
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 
-from ftui.runs.events import History, Point, middle
+from ftui.runs.events import Point
+from ftui.runs.history import History, middle
 from ftui.runs.numbers import NUMBERS
 from ftui.text import duration
 

@@ -14,8 +14,8 @@ from ftui import demo, paths
 from ftui.errors import DatasetError, FtuiError, PresetError, RunFailed
 from ftui.plan.plan import Evaluation
 from ftui.runs.model import Run
-from ftui.serve import client
-from ftui.serve.endpoint import Endpoint
+from ftui.targets.endpoint import Endpoint
+from ftui.targets.vllm import client
 
 Judge = Callable[[str, str, str], tuple[bool, str]]
 """judge(system message, expected answer, answer) -> (whether it is right, why not)."""

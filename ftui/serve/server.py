@@ -13,14 +13,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from ftui import paths
 from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut
 from ftui.runs.model import Run
-from ftui.serve import client, command, records, server_log
-from ftui.serve.endpoint import Endpoint
+from ftui.serve import records
+from ftui.targets.endpoint import Endpoint, Phase, Stage
+from ftui.targets.vllm import client, command
+from ftui.targets.vllm import log as server_log
 
 START_SECONDS = 600.0
 """The limit for starting; a tiny model on two busy cores has needed 80 s."""
@@ -29,28 +30,6 @@ DOWNLOAD_SECONDS = 3600.0
 STOP_SECONDS = 20.0
 """How long to wait for the guard to end the server; it goes on alone if that is not enough."""
 _POLL_SECONDS = 0.2
-
-
-class Stage(StrEnum):
-    """How far a starting server is, in words."""
-
-    STARTING = "starting"
-    LOADING = "loading the model"
-    CHECKING = "asking for a first word"
-    READY = "ready"
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stage that was just reached, `seconds` after the launch."""
-
-    stage: Stage
-    seconds: float
-
-    @property
-    def words(self) -> str:
-        """One short line: `loading the model  12 s`."""
-        return f"{self.stage.value}  {self.seconds:.0f} s"
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ftui.plan.hardware import Hardware
+from ftui.plan.offer import Market
 from ftui.plan.plan import Plan
 from ftui.runs.lock import Claim
 from ftui.runs.model import Run
 from ftui.runs.stop import Answer
+from ftui.targets.endpoint import Endpoint, Phase
 
 
 @dataclass(frozen=True)
@@ -63,4 +66,32 @@ class Target(Protocol):
 
     def stop(self, run: Run) -> Answer:
         """Ask the run to save and end, which returns at once; asked again, end it for good."""
+        ...
+
+
+@runtime_checkable
+class Offering(Protocol):
+    """A target whose machines are for hire, each at its price."""
+
+    def market(self, plan: Plan) -> Market:
+        """The machines for a plan, whatever their memory, and what an hour costs.
+
+        Asks a server, which may take seconds. Raises UsageError, TargetUnavailable.
+        """
+        ...
+
+
+@runtime_checkable
+class Serving(Protocol):
+    """A target that can serve a run's base and tuned model on a machine of its own."""
+
+    def serve(
+        self, run: Run, on_phase: Callable[[Phase], None], hours: float
+    ) -> AbstractAsyncContextManager[Endpoint]:
+        """The endpoint, for as long as the context lasts and `hours` at most.
+
+        The cap is written into the job itself; leaving the context ends it and sees to it that it
+        has ended. Entering raises TargetUnavailable, RunFailed (nothing to serve, or vLLM
+        refuses), TimedOut.
+        """
         ...

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from ftui.data.tokens import Tokens
     from ftui.runs.tripwires import Tripwire
+    from ftui.serve.place import Serve
 
 Glyphs = Literal["braille", "block", "ascii"]
 """What charts are drawn with."""
@@ -65,9 +66,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Chat:
-    """Open the chat with a run's model."""
+    """Open the chat with a run's model; `serve` says where it is served: None = here."""
 
     run: Run
+    serve: Serve | None = None
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,8 @@ class FtuiApp(App[ExitCode]):
         match self.opening:
             case Watch(run):
                 return self._monitor(run)
-            case Chat(run):
-                return self._chat(run)
+            case Chat(run, serve):
+                return self._chat(run, serve)
             case Runs(words, sort):
                 return self._runs(words, sort)
             case Launch(plan):
@@ -340,10 +342,11 @@ class FtuiApp(App[ExitCode]):
         return MonitorScreen(run, then_chat=then_chat)
 
     @staticmethod
-    def _chat(run: Run) -> Screen[Any]:
+    def _chat(run: Run, serve: Serve | None = None) -> Screen[Any]:
+        from ftui.serve.server import serve_run
         from ftui.tui.screens.chat import ChatScreen
 
-        return ChatScreen(run)
+        return ChatScreen(run, serve=serve or serve_run)
 
 
 def run_app(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ftui.runs.cleanup import usage
 from ftui.runs.compare import Side
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.listing import Entry, Listing
 from ftui.runs.model import Run
 from ftui.runs.store import read_record, state_of

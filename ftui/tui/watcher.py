@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftui.errors import FtuiError
-from ftui.runs.events import History
 from ftui.runs.failure import what_went_wrong
+from ftui.runs.history import History
 from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run, RunRecord, RunState
 from ftui.runs.peak_memory import peak_memory

@@ -16,9 +16,9 @@ import yaml
 
 from ftui.errors import RunNotFound
 from ftui.runs import process, store
-from ftui.runs.events import History
 from ftui.runs.failure import what_went_wrong
 from ftui.runs.failures import diagnose
+from ftui.runs.history import History
 from ftui.runs.members import members
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.tail import EventFollower

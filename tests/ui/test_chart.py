@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Size
 
-from ftui.runs.events import Event, History, Point
+from ftui.runs.events import Event, Point
+from ftui.runs.history import History
 from ftui.tui.widgets import ticks
 from ftui.tui.widgets.buckets import Buckets
 from ftui.tui.widgets.canvas import Canvas, Glyphs

@@ -17,9 +17,8 @@ from ftui import paths
 from ftui.errors import FtuiError, RunFailed
 from ftui.runs import store
 from ftui.runs.model import Run, RunRecord
-from ftui.serve.client import Chunk, ContextFull, Message, Timing
-from ftui.serve.endpoint import Endpoint
-from ftui.serve.server import Phase, Stage
+from ftui.targets.endpoint import Endpoint, Phase, Stage
+from ftui.targets.vllm.client import Chunk, ContextFull, Message, Timing
 from ftui.tui.app import Chat, FtuiApp
 from ftui.tui.screens.chat import ChatScreen
 from ftui.tui.widgets.answers import figures
@@ -108,7 +107,7 @@ class ChatStage(FtuiApp):
         super().__init__(Chat(run))
         self.models = models
 
-    def _chat(self, run: Run) -> Screen[Any]:  # type: ignore[override]
+    def _chat(self, run: Run, serve: object = None) -> Screen[Any]:  # type: ignore[override]
         return ChatScreen(run, serve=self.models.serve, stream=self.models.stream)
 
 

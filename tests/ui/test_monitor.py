@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,8 +79,12 @@ async def test_what_happens_is_seen_live_and_a_torn_line_waits_for_its_end(run: 
         await shows(pilot, "step 11 / 375", "loss 0.50")
 
 
-async def test_any_number_of_viewers_see_the_same(run: Run) -> None:
+async def test_any_number_of_viewers_see_the_same(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train(run, 50)
+    still = SimpleNamespace(time=lambda: 1020.0, monotonic=lambda: 0.0)
+    monkeypatch.setattr("ftui.runs.lookout.time", still)  # they look one after the other
     screens = []
     for _ in range(2):
         async with Stage(run).run_test(size=(120, 40)) as pilot:

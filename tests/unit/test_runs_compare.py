@@ -15,7 +15,8 @@ from ftui.cli import cli
 from ftui.errors import ExitCode
 from ftui.runs import store
 from ftui.runs.compare import Side, compare, facts
-from ftui.runs.events import Event, History, Point
+from ftui.runs.events import Event, Point
+from ftui.runs.history import History
 from ftui.runs.model import Run, RunRecord, RunState
 
 

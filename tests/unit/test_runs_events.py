@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.runs import events
-from ftui.runs.events import Event, History, Point, parse
+from ftui.runs.events import Event, Point, parse
+from ftui.runs.history import History
 
 
 def line(kind: str, step: int = 0, ts: float = 0.0, **values: object) -> str:

@@ -14,8 +14,7 @@ from ftui.errors import ExitCode
 from ftui.plain import follow, talk
 from ftui.plain.follow import STARTS
 from ftui.runs.model import Run, RunState
-from ftui.serve import server
-from ftui.serve.endpoint import Endpoint
+from ftui.targets.endpoint import Endpoint
 from ftui.targets.local import LocalTarget
 from ftui.targets.resume import resume
 from tests.standins import runs
@@ -86,7 +85,6 @@ def test_who_talks_with_lost_numbers_is_warned(
     async def serve(*_: object) -> AsyncIterator[Endpoint]:
         yield Endpoint("http://127.0.0.1:1", tuned="tuned")
 
-    monkeypatch.setattr(server, "serve_run", serve)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert talk.chat(run) == ExitCode.OK
+    assert talk.chat(run, serve) == ExitCode.OK
     assert f"▲ {run.name}: its numbers were lost" in capsys.readouterr().err

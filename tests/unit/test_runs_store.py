@@ -14,7 +14,7 @@ import pytest
 from ftui import paths
 from ftui.errors import RunNotFound
 from ftui.runs import store
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.words import WORDS
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.errors import UsageError
-from ftui.runs import events
-from ftui.runs.events import Event, History
+from ftui.runs.events import Event
+from ftui.runs.history import History, middle
 from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run
 from ftui.runs.stop_on import parse
@@ -325,5 +325,5 @@ def test_every_tripwire_has_a_word() -> None:
 
 
 def test_middle_of_an_even_number_is_one_of_them() -> None:
-    assert events.middle([3.0, 1.0, 2.0]) == 2.0
-    assert events.middle([4.0, 1.0]) in (1.0, 4.0)
+    assert middle([3.0, 1.0, 2.0]) == 2.0
+    assert middle([4.0, 1.0]) in (1.0, 4.0)

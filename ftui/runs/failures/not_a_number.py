@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ftui.runs.events import History
 from ftui.runs.failures import numbers
 from ftui.runs.failures.cause import Cause
 from ftui.runs.failures.diagnosis import Diagnosis
 from ftui.runs.failures.signature import Trial
+from ftui.runs.history import History
 from ftui.runs.numbers import lost
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ftui.runs.events import Event, History
+from ftui.runs.events import Event
 from ftui.runs.failures.log_tail import LogTail, read_tail
 from ftui.runs.failures.signature import Trial
+from ftui.runs.history import History
 from ftui.runs.model import Run
 from ftui.runs.tail import EventFollower
 

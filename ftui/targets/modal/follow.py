@@ -9,7 +9,7 @@ from typing import Any
 
 from ftui.errors import FtuiError, TargetUnavailable
 from ftui.runs import events
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.model import Run
 from ftui.runs.tail import EventFollower
 from ftui.targets.modal import position, results, states

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ftui.runs import events, stop_on
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run
 from ftui.runs.store import read_record

@@ -6,8 +6,6 @@ Opening it starts the model server; leaving it stops that server, whatever way i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 from textual import work
@@ -23,17 +21,15 @@ from ftui.plan.presets import find as find_preset
 from ftui.runs.failure import doubt
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
-from ftui.serve.client import stream as stream_answer
-from ftui.serve.endpoint import Endpoint
-from ftui.serve.server import Phase, serve_run
+from ftui.serve.place import Serve
+from ftui.serve.server import serve_run
+from ftui.targets.vllm.client import stream as stream_answer
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.widgets import serving
 from ftui.tui.widgets.lines import TopLine
 from ftui.tui.widgets.talk import Stream, Talk
-
-Serve = Callable[[Run, Callable[[Phase], None]], AbstractAsyncContextManager[Endpoint]]
 
 
 class ChatScreen(Screen[None]):

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ftui.errors import FtuiError
-from ftui.serve.client import Chunk, Timing
+from ftui.targets.vllm.client import Chunk, Timing
 from ftui.text import printable
 from ftui.tui.widgets.lines import explain
 

@@ -14,7 +14,8 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ftui.runs.events import History, Point
+from ftui.runs.events import Point
+from ftui.runs.history import History
 from ftui.tui.widgets import ticks
 from ftui.tui.widgets.buckets import Buckets
 from ftui.tui.widgets.canvas import Glyphs

@@ -11,7 +11,8 @@ from typing import Any
 from textual.content import Content
 from textual.widget import Widget
 
-from ftui.runs.events import History, Point
+from ftui.runs.events import Point
+from ftui.runs.history import History
 from ftui.runs.model import RunRecord
 from ftui.text import printable, shorten
 from ftui.tui.widgets.canvas import Glyphs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.model import Run, RunState
 from ftui.text import duration, printable, shorten
 from ftui.tui import theme

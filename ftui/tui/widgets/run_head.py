@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
-from ftui.runs.events import History
+from ftui.runs.history import History
 from ftui.runs.model import Run, RunState
 from ftui.tui.widgets import run_words
 

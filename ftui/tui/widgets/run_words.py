@@ -8,7 +8,8 @@ from pathlib import Path
 
 from textual.content import Content
 
-from ftui.runs.events import History, Point
+from ftui.runs.events import Point
+from ftui.runs.history import History
 from ftui.runs.model import Run, RunState
 from ftui.text import duration, printable, shorten
 from ftui.tui.widgets.ticks import short

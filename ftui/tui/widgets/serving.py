@@ -8,18 +8,18 @@ from textual.content import Content
 
 from ftui.errors import FtuiError
 from ftui.runs.model import Run
-from ftui.serve.server import Phase, Stage
+from ftui.targets.endpoint import Phase, Stage
 from ftui.text import duration
 from ftui.tui import theme
 from ftui.tui.widgets.lines import explain
 from ftui.tui.widgets.run_words import nice_path
 
-_STAGES = tuple(stage for stage in Stage if stage is not Stage.READY)
 _WORDS = {
     Stage.STARTING: "vLLM starts",
     Stage.LOADING: "the model is loaded",
     Stage.CHECKING: "the model says its first word",
 }
+_STAGES = tuple(_WORDS)
 
 
 class Start:

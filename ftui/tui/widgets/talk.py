@@ -17,9 +17,9 @@ from textual.worker import Worker
 from ftui.errors import FtuiError
 from ftui.plan.plan import Preset
 from ftui.runs.model import RunRecord
-from ftui.serve.client import Chunk, ContextFull, Message
 from ftui.serve.conversation import Conversation
-from ftui.serve.endpoint import Endpoint
+from ftui.targets.endpoint import Endpoint
+from ftui.targets.vllm.client import Chunk, ContextFull, Message
 from ftui.text import printable, shorten
 from ftui.tui import theme
 from ftui.tui.widgets.answers import Answer, Exchange

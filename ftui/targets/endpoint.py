@@ -1,8 +1,9 @@
-"""Where a model can be talked to: an OpenAI-compatible server and the names it answers to."""
+"""Where a model can be talked to, and how far a server is that starts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -25,3 +26,27 @@ class Endpoint:
     def models(self) -> tuple[str, ...]:
         """The names that are served, base first."""
         return tuple(name for name in (self.base, self.tuned) if name)
+
+
+class Stage(StrEnum):
+    """How far a starting server is, in words; in this order, the first two on rented machines."""
+
+    MACHINE = "waiting for a machine"
+    IMAGE = "fetching the image"
+    STARTING = "starting"
+    LOADING = "loading the model"
+    CHECKING = "asking for a first word"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stage that was just reached, `seconds` after the launch."""
+
+    stage: Stage
+    seconds: float
+
+    @property
+    def words(self) -> str:
+        """One short line: `loading the model  12 s`."""
+        return f"{self.stage.value}  {self.seconds:.0f} s"

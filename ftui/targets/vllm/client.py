@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut, UsageError
-from ftui.serve.endpoint import Endpoint
+from ftui.targets.endpoint import Endpoint
 
 if TYPE_CHECKING:
     import httpx2

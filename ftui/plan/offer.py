@@ -1,0 +1,33 @@
+"""A machine that can be rented, and what an hour of it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ftui.plan.hardware import Gpu
+
+
+@dataclass(frozen=True)
+class Offer:
+    """So many GPUs of one kind in one machine; `gpu` is None where it has none."""
+
+    gpu: Gpu | None
+    count: int
+    dollars: float
+    """An hour of the whole machine."""
+    spot: bool = False
+    """Whether it may be taken away again."""
+    place: str = ""
+    """Whose it is, and where: `aws us-east-1`."""
+    wishes: Mapping[str, str] = field(default_factory=dict)
+    """What has to be asked for to get it (`Plan.machine`): `{"gpu": "A100"}`."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """What a target offers for a plan now, the cheapest first."""
+
+    offers: tuple[Offer, ...]
+    source: str
+    """Where the prices are from, and of when: `dstack's offers of 14:05`."""
