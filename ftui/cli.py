@@ -188,6 +188,7 @@ def check(config: Path, **options: Any) -> int:
 @click.argument("source", metavar="CONFIG-OR-PRESET-OR-RUN")
 @click.option("--gpu", metavar="NAME[:COUNT]", help="Does it fit this one? Exit code 1 if not.")
 @click.option("--gpus", metavar="N", type=click.IntRange(1, 4096), help="How many train together.")
+@click.option("--target", metavar="TARGET", help="What dstack or modal has on offer now.")
 @as_json
 def fit(source: str, **options: Any) -> int:
     """Tell the GPU memory that a training needs, and which GPUs have it.

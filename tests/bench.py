@@ -18,6 +18,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from ftui.estimate.estimate import estimate
+from ftui.estimate.market import listed
 from ftui.estimate.memory import memory
 from ftui.estimate.reading import read_training
 from ftui.plan.gpus import find as find_gpu
@@ -161,11 +162,12 @@ def _estimate() -> tuple[float, float]:
     preset = find_preset("llama3-8b-qlora")
     model = find_shape(str(preset.settings["base_model"]))
     gpus = [find_gpu(name) for name in GPUS]
+    offers = [listed(gpu, 1) for gpu in gpus]
 
     def ours() -> None:
         found = estimate(preset.settings, model)
-        found.fittings(gpus)
-        found.cheapest(gpus)
+        found.fittings(offers)
+        found.cheapest(offers)
         for gpu in gpus:
             found.speed(gpu)
 

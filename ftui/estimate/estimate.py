@@ -11,7 +11,6 @@ from ftui.estimate.duration import Duration, duration, work
 from ftui.estimate.evidence import Measurement, nearest
 from ftui.estimate.fit import Fit, Fitting, fits
 from ftui.estimate.memory import Memory, memory
-from ftui.estimate.prices import DOLLARS_AN_HOUR
 from ftui.estimate.reading import read_training
 from ftui.estimate.serving import serving
 from ftui.estimate.speed import Speed, cpu_speed, speed
@@ -20,6 +19,7 @@ from ftui.estimate.training import Training
 from ftui.estimate.ways import Way, together, ways
 from ftui.plan.hardware import Gpu, Hardware, weakest
 from ftui.plan.models import BaseModel
+from ftui.plan.offer import Offer
 
 _AMPERE = 80
 """The first compute capability with bf16."""
@@ -36,18 +36,28 @@ class Estimate:
     memory: Memory
     assumptions: tuple[str, ...]
 
-    def fittings(self, gpus: Sequence[Gpu]) -> tuple[Fitting, ...]:
-        """Each of the GPUs, and whether it fits."""
-        return tuple(Fitting(gpu, fits(self.memory, gpu)) for gpu in gpus)
+    def fit(self, gpu: Gpu) -> Fit:
+        """Whether it fits a GPU."""
+        return fits(self.memory, gpu)
 
-    def cheapest(self, gpus: Sequence[Gpu]) -> Gpu | None:
-        """The GPU that fits and costs least by the hour, which may take longest for it.
+    def fittings(self, offers: Sequence[Offer]) -> tuple[Fitting, ...]:
+        """Each of the machines that have a GPU, and whether it fits."""
+        return tuple(Fitting(one, one.gpu, self.fit(one.gpu)) for one in offers if one.gpu)
+
+    def cheapest(self, offers: Sequence[Offer]) -> Offer | None:
+        """The machine that fits and costs least by the hour, which may take longest for it.
 
         None when none of those with a price fits.
         """
-        fitting = [one.gpu for one in self.fittings(gpus) if one.fit is not Fit.NO]
-        priced = [gpu for gpu in fitting if gpu.name in DOLLARS_AN_HOUR and self._has_format(gpu)]
-        return min(priced, key=lambda gpu: DOLLARS_AN_HOUR[gpu.name], default=None)
+        return min(self._fitting(offers), key=lambda price: price[0], default=(0.0, None))[1]
+
+    def _fitting(self, offers: Sequence[Offer]) -> list[tuple[float, Offer]]:
+        """What fits, and its price."""
+        return [
+            (one.offer.dollars, one.offer)
+            for one in self.fittings(offers)
+            if one.offer.dollars and one.fit is not Fit.NO and self._has_format(one.gpu)
+        ]
 
     def _has_format(self, gpu: Gpu) -> bool:
         """Whether it computes in bf16, where the config insists on that: older ones do not."""
@@ -60,7 +70,7 @@ class Estimate:
 
     def ways_into(self, gpu: Gpu) -> tuple[Way, ...]:
         """The changes with which it fits that GPU, together; none: it fits, or nothing helps."""
-        if fits(self.memory, gpu) is not Fit.NO:
+        if self.fit(gpu) is not Fit.NO:
             return ()
         return together(
             self.settings,

@@ -7,6 +7,7 @@ from enum import Enum
 
 from ftui.estimate.memory import CONTEXT_GIB, Memory
 from ftui.plan.hardware import Gpu
+from ftui.plan.offer import Offer
 
 _TOLD = 0.985
 """The part of a GPU's memory that CUDA gives to programs: 39.4 GiB of an A100's 40, 22.0 to 22.2 of
@@ -34,8 +35,9 @@ class Fit(Enum):
 
 @dataclass(frozen=True)
 class Fitting:
-    """A GPU, and whether a training fits it."""
+    """A machine, one of its GPUs, and whether a training fits that."""
 
+    offer: Offer
     gpu: Gpu
     fit: Fit
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ftui.estimate.layers import queries
 from ftui.estimate.training import Checkpointing, Training
 from ftui.estimate.weights import counts, trained
+from ftui.plan.gpus import usual_name
 from ftui.plan.hardware import Gpu, Hardware
 
 _PART_OF_PEAK = (0.2, 0.5)
@@ -78,7 +79,7 @@ def work(training: Training) -> float:
 
 def speed(training: Training, gpu: Gpu) -> Speed | None:
     """On so many GPUs of a kind; None of one whose speed ftui does not know."""
-    peak = _PEAK_TERAFLOPS.get(gpu.name)
+    peak = _PEAK_TERAFLOPS.get(usual_name(gpu.name))
     if peak is None:
         return None
     part = _FOUR_BIT_PART if training.weight_bits == 4 else 1.0

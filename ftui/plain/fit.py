@@ -10,21 +10,28 @@ from ftui.estimate.architecture import CannotSay
 from ftui.estimate.estimate import Estimate, estimate
 from ftui.estimate.fit import Fit, Fitting, usable_gib
 from ftui.estimate.memory import CONTEXT_GIB
-from ftui.estimate.prices import AS_OF, DOLLARS_AN_HOUR
+from ftui.estimate.prices import AS_OF
 from ftui.estimate.ways import Way
 from ftui.estimate.words import memory_words, rate_words, serving_words, term_words
 from ftui.plain import console
 from ftui.plain.fit_source import Source, read_source
 from ftui.plan.hardware import Gpu
 from ftui.plan.models import BaseModel
+from ftui.plan.offer import Market, Offer
 from ftui.runs.peak_memory import Peak
+from ftui.text import printable
 
 
-def fit(source: str, *, gpu: str | None, gpus: int | None, as_json: bool) -> int:
+def fit(
+    source: str, *, gpu: str | None, gpus: int | None, target: str | None, as_json: bool
+) -> int:
     """Tell what it needs; 1 when it does not fit the GPU asked for, 3 when nobody can say.
 
-    Raises ConfigError, PresetError, UsageError.
+    With a target the machines are those that it has on offer now. Raises ConfigError, PresetError,
+    UsageError, TargetUnavailable.
     """
+    if gpu and target:
+        raise UsageError("--gpu asks about one GPU, --target about all on offer: give one of them")
     named = _named(gpu)
     asked = read_source(source)
     counted = len(named) if gpu and ":" in gpu else 0
@@ -37,13 +44,13 @@ def fit(source: str, *, gpu: str | None, gpus: int | None, as_json: bool) -> int
         if as_json:
             console.document({"gib_per_gpu": None, "fits": {}, "terms": {}, "why": str(unknown)})
         raise
-    offered = named[:1] or _offered()
+    market = _market(asked, count, named, target)
     if as_json:
-        console.document(_document(found, offered, asked.measured))
+        console.document(_document(found, market, asked.measured))
     else:
-        _tell(found, source, offered, asked=bool(named))
+        _tell(found, source, market, named)
         _tell_measured(found, asked.measured)
-    no = bool(named) and found.fittings(named[:1])[0].fit is Fit.NO
+    no = bool(named) and found.fit(named[0]) is Fit.NO
     return ExitCode.RUN_FAILED if no else ExitCode.OK
 
 
@@ -67,42 +74,72 @@ def _shape(source: Source, named: str) -> BaseModel:
     return find_shape(base_model, source.folder)
 
 
-def _offered() -> tuple[Gpu, ...]:
-    """This machine's GPUs, then the usual ones."""
-    from ftui.plan.gpus import USUAL, find
+def _market(source: Source, count: int, named: Sequence[Gpu], target: str | None) -> Market:
+    """The GPU that was named; what a target has on offer; else this machine's and the usual ones.
+
+    Raises UsageError for a target that rents nothing, TargetUnavailable.
+    """
+    from ftui.estimate.market import listed, usual_market, with_ours
+    from ftui.targets import get
+    from ftui.targets.base import Offering
     from ftui.targets.machine import detect
 
-    here = detect().gpus[:1]
-    return (*here, *(find(name) for name in USUAL))
+    if named:
+        return Market((listed(named[0], count),), AS_OF)
+    if target is None:
+        return with_ours(usual_market(count), detect(), count)
+    place = get(target)
+    if not isinstance(place, Offering):
+        raise UsageError(f"the target {target} rents no machines", hint="leave --target out")
+    return place.market(source.plan(target, count))
 
 
-def _document(found: Estimate, offered: Sequence[Gpu], measured: Peak | None) -> dict[str, Any]:
-    nearest, shared = found.nearest(), found.strategy(offered[0] if len(offered) == 1 else None)
-    memory = found.memory
+def _document(found: Estimate, market: Market, measured: Peak | None) -> dict[str, Any]:
+    fittings, memory = found.fittings(market.offers), found.memory
+    nearest = found.nearest()
+    shared = found.strategy(fittings[0].gpu if len(fittings) == 1 else None)
     return {
         "gib_per_gpu": {
             "low": round(memory.low, 2),
             "expected": round(memory.expected, 2),
             "high": round(memory.high, 2),
         },
-        "fits": {one.gpu.name: one.fit is not Fit.NO for one in found.fittings(offered)},
+        "fits": {one.gpu.name: one.fit is not Fit.NO for one in fittings},
         "terms": {term.name: round(term.gib, 3) for term in memory.terms},
         "moment": memory.moment,
         "gpus": found.training.gpus,
         "assumptions": list(found.assumptions),
         "nearest": nearest.words if nearest else None,
         "tokens_per_second": {
-            gpu.name: [round(speed.low), round(speed.high)]
-            for gpu in offered
-            if (speed := found.speed(gpu)) is not None
+            one.gpu.name: [round(speed.low), round(speed.high)]
+            for one in fittings
+            if (speed := found.speed(one.gpu)) is not None
         },
         "usd_per_hour": {
-            gpu.name: DOLLARS_AN_HOUR[gpu.name] for gpu in offered if gpu.name in DOLLARS_AN_HOUR
+            one.gpu.name: round(one.offer.dollars / one.offer.count, 4)
+            for one in reversed(fittings)  # the cheapest of a name comes first, and stays
+            if one.offer.dollars is not None
         },
+        "prices": market.source,
+        "offers": [_offer(one) for one in fittings],
         "ways": [_way(way) for way in found.ways()],
         "strategy": {"name": shared.name, "why": shared.why},
         "serving_gib": round(found.serving().expected, 2),
         "measured_gib": round(measured.gib, 2) if measured and measured.on_gpu else None,
+    }
+
+
+def _offer(one: Fitting) -> dict[str, Any]:
+    offer = one.offer
+    return {
+        "gpu": one.gpu.name,
+        "gpus": offer.count,
+        "gib": one.gpu.memory_gib,
+        "fit": one.fit.word,
+        "usd_per_hour": offer.dollars,
+        "spot": offer.spot,
+        "place": offer.place,
+        "machine": dict(offer.wishes),
     }
 
 
@@ -115,17 +152,18 @@ def _way(way: Way) -> dict[str, Any]:
     }
 
 
-def _tell(found: Estimate, source: str, offered: Sequence[Gpu], *, asked: bool) -> None:
+def _tell(found: Estimate, source: str, market: Market, asked: Sequence[Gpu]) -> None:
     memory = found.memory
     count = found.training.gpus
     console.line(f"{source}: {found.model.title}, {_gpu_count(count)}\n")
     console.table([(term_words(t.name), f"{t.gib:6.1f} GiB") for t in memory.terms])
     console.line(f"\nAbout {memory_words(memory, count)}, fullest {memory.moment}.\n")
-    cheapest = found.cheapest(offered)
-    console.table([_row(found, one, cheapest) for one in found.fittings(offered)])
-    console.line(f"\nPrices: {AS_OF}. {CONTEXT_GIB} GiB of each GPU go to the driver.")
+    cheapest = found.cheapest(market.offers)
+    rows = [_row(found, one, cheapest) for one in found.fittings(market.offers)]
+    console.table(rows or [("▲ nothing is on offer for this now",)])
+    console.line(f"\nPrices: {market.source}. {CONTEXT_GIB} GiB of each GPU go to the driver.")
     if count > 1:
-        shared = found.strategy(offered[0] if asked else None)
+        shared = found.strategy(asked[0] if asked else None)
         console.line(f"{shared.name}: {shared.why}.")
     console.line(f"Served by vLLM afterwards: {serving_words(found.serving())}.")
     nearest = found.nearest()
@@ -133,8 +171,8 @@ def _tell(found: Estimate, source: str, offered: Sequence[Gpu], *, asked: bool) 
         console.line(f"The nearest measurement: {nearest.words}")
     for assumption in found.assumptions:
         console.line(f"Assumed: {assumption}.")
-    if asked and found.fittings(offered)[0].fit is Fit.NO:
-        _tell_ways(found, offered[0])
+    if asked and found.fit(asked[0]) is Fit.NO:
+        _tell_ways(found, asked[0])
 
 
 def _tell_measured(found: Estimate, measured: Peak | None) -> None:
@@ -152,15 +190,21 @@ def _gpu_count(count: int) -> str:
     return "1 GPU" if count == 1 else f"{count} GPUs"
 
 
-def _row(found: Estimate, one: Fitting, cheapest: Gpu | None) -> tuple[str, ...]:
-    gpu = one.gpu
-    dollars = DOLLARS_AN_HOUR.get(gpu.name)
-    price = f"${found.training.gpus * dollars:.2f}/h" if dollars else ""
+def _row(found: Estimate, one: Fitting, cheapest: Offer | None) -> tuple[str, ...]:
+    gpu, offer = one.gpu, one.offer
+    price = "" if offer.dollars is None else f"${offer.dollars:.2f}/h"
     speed = found.speed(gpu) if one.fit is not Fit.NO else None
     rate = rate_words(speed.low, speed.high) if speed else ""
-    mark = "least an hour" if gpu == cheapest else ""
+    told = ["least an hour" * (offer == cheapest), "spot" * offer.spot, printable(offer.place)]
     room = f"{usable_gib(gpu):.1f} GiB usable"
-    return (f"{one.fit.glyph} {one.fit.word}", gpu.name, room, price, rate, mark)
+    return (
+        f"{one.fit.glyph} {one.fit.word}",
+        gpu.name,
+        room,
+        price,
+        rate,
+        ", ".join(filter(None, told)),
+    )
 
 
 def _tell_ways(found: Estimate, gpu: Gpu) -> None:

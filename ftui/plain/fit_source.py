@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui.errors import ConfigError, FtuiError, PresetError, RunNotFound
+from ftui.plan.plan import Needs, Plan, Preset
 from ftui.runs.peak_memory import Peak, peak_memory
 
 
@@ -20,6 +21,12 @@ class Source:
     folder: Path
     """Where a relative base model is looked for."""
     measured: Peak | None = None
+
+    def plan(self, target: str, gpus: int) -> Plan:
+        """What would be trained there."""
+        needs = Needs(gpus=gpus)
+        preset = Preset("", "", "", needs, self.settings, self.folder / "config.yml")
+        return Plan(preset, self.settings, target, gpus)
 
 
 def read_source(named: str) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -33,7 +34,7 @@ def ask(plan: Plan) -> Plan:
             plans.pop()
         else:
             plans.append(answered)
-    if not _confirm(plans[-1]):
+    if not _confirm(plans[-1], world):
         raise click.Abort
     return plans[-1]
 
@@ -93,8 +94,8 @@ def _ask_fields(step: Step, plan: Plan, world: World) -> Plan:
     """The plan with the details, of those it has a place for, as a person would have them."""
     import questionary
 
-    fields = [field for field in step.fields if field.read(plan)]
-    question = f"Change the details? ({_details(step, plan)})"
+    fields = [field for field in step.all_fields(world) if field.read(plan)]
+    question = f"Change the details? ({_details(fields, plan)})"
     if not fields or not _asked(questionary.confirm(question, default=False)):
         return plan
     for field in fields:
@@ -102,9 +103,9 @@ def _ask_fields(step: Step, plan: Plan, world: World) -> Plan:
     return plan
 
 
-def _details(step: Step, plan: Plan) -> str:
+def _details(fields: Sequence[Field], plan: Plan) -> str:
     """`rank 16, alpha 32`: what a plan has beside the answer to a step."""
-    named = ((field.label.lower(), field.read(plan)) for field in step.fields)
+    named = ((field.label.lower(), field.read(plan)) for field in fields)
     return ", ".join(f"{name} {value}" for name, value in named if value)
 
 
@@ -124,13 +125,13 @@ def _tell(error: FtuiError) -> None:
     console.say(f"✗ {error}" + (f"\n  → {error.hint}" if error.hint else ""))
 
 
-def _confirm(plan: Plan) -> bool:
+def _confirm(plan: Plan, world: World) -> bool:
     import questionary
 
     console.say("")
     for step in STEPS:
         console.say(f"  {step.title:<10} {step.summary(plan)}")
-        if details := _details(step, plan):
+        if details := _details(step.all_fields(world), plan):
             console.say(f"  {'':<10} {details}")
     return bool(_asked(questionary.confirm("Train now?", default=True)))
 

@@ -92,7 +92,7 @@ def _checked_config(plan: Plan, target: Target) -> str:
     from ftui.targets.judge import judge
 
     text = config_text(plan)
-    issues = judge(text, target.hardware().used_by(plan.gpus))
+    issues = judge(text, target.hardware(plan).used_by(plan.gpus))
     for issue in issues:
         console.say(issue_words(issue, "config.yml"))
     if any(issue.severity == "error" for issue in issues):

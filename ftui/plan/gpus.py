@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 from ftui.errors import UsageError
 from ftui.plan.hardware import Gpu
@@ -121,6 +122,12 @@ def find(name: str) -> Gpu:
 _EXAMPLES = ("T4", "A10", "A100", "L4", "RTX 4090", "H100", "H200", "B200", "none")
 
 
+def usual_name(name: str) -> str:
+    """What the table calls a GPU that a driver or a cloud has another name for; else the same."""
+    gpu = _gpus().get(_plain(name))
+    return gpu.name if gpu else name
+
+
 def parse(text: str) -> tuple[Gpu, ...]:
     """The GPUs of `NAME` or `NAME:COUNT`, such as `h100:8`; `none` or `cpu` are none.
 
@@ -140,6 +147,7 @@ def parse(text: str) -> tuple[Gpu, ...]:
     return (gpu,) * int(count)
 
 
+@cache
 def _gpus() -> dict[str, Gpu]:
     """The table, by the plain form of every name."""
     gpus = {}

@@ -41,6 +41,11 @@ class Hardware:
         return self.gpus[:count] if len(self.gpus) >= count else None
 
     @property
+    def is_rented(self) -> bool:
+        """Whether it costs something by the hour."""
+        return False
+
+    @property
     def words(self) -> str:
         """One short line: `2 cores · 24 GiB · no GPU`."""
         return f"{counted(self.cores, 'core')} · {self.memory_gib:.0f} GiB · {self.gpu_words}"

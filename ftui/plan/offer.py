@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,14 +15,19 @@ class Offer:
 
     gpu: Gpu | None
     count: int
-    dollars: float
-    """An hour of the whole machine."""
+    dollars: float | None
+    """An hour of the whole machine; None where nobody knows, as of one's own."""
     spot: bool = False
     """Whether it may be taken away again."""
     place: str = ""
     """Whose it is, and where: `aws us-east-1`."""
     wishes: Mapping[str, str] = field(default_factory=dict)
     """What has to be asked for to get it (`Plan.machine`): `{"gpu": "A100"}`."""
+
+    @property
+    def price(self) -> float:
+        """Dollars to sort by: where nobody knows, more than any."""
+        return math.inf if self.dollars is None else self.dollars
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ class TargetChoice:
     name: str
     title: str
     words: str
+    fields: tuple[Field, ...] = ()
+    """What can be asked of its machines, where it rents them."""
+    hired: Callable[[Plan], Hardware] | None = None
+    """The machine that it would rent for a plan, quickly; None = it is the machine at hand."""
 
 
 class RowCount(NamedTuple):
@@ -44,6 +48,11 @@ class World:
     """What a person says that the rows of the dataset are; None = it is found out."""
     counted: dict[str, RowCount] = field(default_factory=dict, compare=False)
     """The datasets that were read, by path: a step remembers here what took a while to find out."""
+
+    def hardware_for(self, plan: Plan) -> Hardware:
+        """The machine that a plan is to run on."""
+        hired = next((one.hired for one in self.targets if one.name == plan.target), None)
+        return self.hardware if hired is None else hired(plan)
 
     def reading_as(self, format: Format) -> World:
         """The same, where a person has said what the rows are."""
@@ -115,6 +124,12 @@ class Step:
     typing: Callable[[Plan, str], Plan] = lambda plan, text: plan
     """What a text that is being typed would make of the fields, as far as no look tells more."""
     fields: tuple[Field, ...] = ()
+    more_fields: Callable[[World], Sequence[Field]] = lambda world: ()
+    """Fields that depend on what there is."""
     accepts_text: bool = False
     has_rows: bool = False
     """Whether an answer is rows, which can be looked at as the model will see them."""
+
+    def all_fields(self, world: World) -> tuple[Field, ...]:
+        """The answers beside the main one."""
+        return (*self.fields, *self.more_fields(world))

@@ -8,6 +8,7 @@ from ftui.errors import UsageError
 from ftui.plan.plan import Plan
 from ftui.plan.sharing import SHARING
 from ftui.plan.step import Field, Option, Step, World
+from ftui.text import counted
 
 _MOST_GPUS = 64
 
@@ -22,7 +23,7 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
     names = [target.name for target in world.targets]
     if answer not in names:
         raise UsageError(f"there is no target {answer!r}", hint=f"There is {', '.join(names)}.")
-    return dataclasses.replace(plan, target=answer)
+    return dataclasses.replace(plan, target=answer, machine={})  # nobody else knows these wishes
 
 
 def _explain(plan: Plan, answer: str, world: World) -> str:
@@ -36,10 +37,12 @@ def _write_gpus(plan: Plan, text: str) -> Plan:
     return dataclasses.replace(plan, gpus=int(text))
 
 
-def _gpu_words(gpus: int) -> str:
-    if not gpus:
+def _gpu_words(plan: Plan) -> str:
+    """`no GPU`, `2 GPUs`, `2 × H100`."""
+    if not plan.gpus:
         return "no GPU"
-    return f"{gpus} GPU{'s' if gpus > 1 else ''}"
+    named = plan.machine.get("gpu")
+    return f"{plan.gpus} × {named}" if named else counted(plan.gpus, "GPU")
 
 
 HARDWARE = Step(
@@ -50,7 +53,7 @@ HARDWARE = Step(
     options=_options,
     current=lambda plan: plan.target,
     apply=_apply,
-    summary=lambda plan: f"{plan.target}, {_gpu_words(plan.gpus)}",
+    summary=lambda plan: f"{plan.target}, {_gpu_words(plan)}",
     explain=_explain,
     fields=(
         Field(
@@ -62,4 +65,5 @@ HARDWARE = Step(
         ),
         SHARING,
     ),
+    more_fields=lambda world: [field for target in world.targets for field in target.fields],
 )

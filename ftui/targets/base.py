@@ -10,10 +10,12 @@ from typing import Any, Protocol, runtime_checkable
 from ftui.plan.hardware import Hardware
 from ftui.plan.offer import Market
 from ftui.plan.plan import Plan
+from ftui.plan.wish import Wish
 from ftui.runs.lock import Claim
 from ftui.runs.model import Run
 from ftui.runs.stop import Answer
 from ftui.targets.endpoint import Endpoint, Phase
+from ftui.targets.stored import Fetched, Heap
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,11 @@ class Target(Protocol):
     title: str
     """For people: `This machine`."""
 
-    def hardware(self) -> Hardware:
-        """What the target offers. May take a moment (asks a driver or a server)."""
+    def hardware(self, plan: Plan | None = None) -> Hardware:
+        """What the target offers, or the machine that it would rent for a plan.
+
+        May take a moment (asks a driver), but no server.
+        """
         ...
 
     def problems(self, plan: Plan) -> list[Problem]:
@@ -73,11 +78,41 @@ class Target(Protocol):
 class Offering(Protocol):
     """A target whose machines are for hire, each at its price."""
 
+    wishes: tuple[Wish, ...]
+    """What can be asked of them."""
+
     def market(self, plan: Plan) -> Market:
         """The machines for a plan, whatever their memory, and what an hour costs.
 
         Asks a server, which may take seconds. Raises UsageError, TargetUnavailable.
         """
+        ...
+
+    def limits(self, plan: Plan) -> str:
+        """What ends a run at the latest: `12 h, $20`. Asks nobody. Raises UsageError."""
+        ...
+
+
+@runtime_checkable
+class Storing(Protocol):
+    """A target that keeps files of a run elsewhere, which can be brought home or removed there."""
+
+    storage: str
+    """For people: `the volume ftui-runs`."""
+
+    def stored(self, run: Run) -> tuple[Heap, ...]:
+        """What is kept of the run; nothing where there is none. Raises TargetUnavailable."""
+        ...
+
+    def fetch(self, run: Run, heap: Heap, on_bytes: Callable[[int], None]) -> Fetched:
+        """Bring all of a heap into the run folder, or nothing, verified.
+
+        `on_bytes` hears of each piece how long it is. Raises TargetUnavailable, OSError.
+        """
+        ...
+
+    def discard(self, run: Run, heap: Heap) -> None:
+        """Remove a heap where it is kept, for good. Raises TargetUnavailable."""
         ...
 
 

@@ -20,7 +20,9 @@ class Endpoint:
     tuned: str | None = None
     api_key: str = field(default="", repr=False)
     log_file: Path | None = None
-    """What the server prints, when it runs on this machine."""
+    """What the server prints, as far as it has come to this machine."""
+    front: str = ""
+    """Who lets requests through to a server elsewhere, for people: `the dstack server`."""
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -45,8 +45,8 @@ class LocalTarget:
     name = "local"
     title = "This machine"
 
-    def hardware(self) -> Hardware:
-        """What this machine offers."""
+    def hardware(self, plan: Plan | None = None) -> Hardware:
+        """What this machine offers, whatever the plan."""
         return detect()
 
     def problems(self, plan: Plan) -> list[Problem]:

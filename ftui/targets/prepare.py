@@ -34,7 +34,7 @@ def prepare(plan: Plan, target: Target, config_text: str | None = None) -> Run:
     that is no config or that ftui could not follow, TargetUnavailable when the folder cannot be
     written; nothing half-made is left then.
     """
-    hardware = target.hardware()
+    hardware = target.hardware(plan)
     made: list[Path] = []
     try:
         config = build(plan) if config_text is None else _followed(config_text)

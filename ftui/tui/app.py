@@ -81,7 +81,7 @@ class Runs:
 
 
 Opening = Wizard | Launch | Watch | Chat | Runs
-OnSaved = Callable[[Plan], Awaitable[None]]
+OnPlan = Callable[[Plan], Awaitable[None]]
 
 SMALLEST = (80, 24)
 """Columns and rows that every screen fits into."""
@@ -160,14 +160,13 @@ class FtuiApp(App[ExitCode]):
 
                 return WizardScreen(start)
 
-    def open_review(
-        self, plan: Plan, *, edit: bool = False, on_saved: OnSaved | None = None
-    ) -> None:
+    def open_review(self, plan: Plan, *, edit: bool = False, on_plan: OnPlan | None = None) -> None:
         """Show what would run; with `edit` the editor opens at once.
 
-        `on_saved` gets the plan that begins with what was saved into the person's own file.
+        `on_plan` gets the plan with what is changed of it there: another machine, or another config
+        that was saved into the person's own file.
         """
-        self.push_screen(self._review(plan, edit=edit, on_saved=on_saved))
+        self.push_screen(self._review(plan, edit=edit, on_plan=on_plan))
 
     def open_data(
         self,
@@ -324,11 +323,11 @@ class FtuiApp(App[ExitCode]):
 
     @staticmethod
     def _review(
-        plan: Plan, *, edit: bool = False, launch: bool = False, on_saved: OnSaved | None = None
+        plan: Plan, *, edit: bool = False, launch: bool = False, on_plan: OnPlan | None = None
     ) -> Screen[Any]:
         from ftui.tui.screens.review import ReviewScreen
 
-        return ReviewScreen(plan, edit=edit, launch=launch, on_saved=on_saved)
+        return ReviewScreen(plan, edit=edit, launch=launch, on_plan=on_plan)
 
     def _runs(self, words: tuple[str, ...] = (), sort: str = "newest") -> Screen[Any]:
         from ftui.tui.screens.runs import RunsScreen

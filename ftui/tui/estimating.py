@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftui.errors import FtuiError
 from ftui.tui.app import FtuiApp
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from ftui.data.tokens import Tokens
     from ftui.plan.hardware import Hardware
     from ftui.plan.plan import Plan
-    from ftui.tui.screens.memory import Subject
+    from ftui.tui.screens.memory import OnChange, OnOffer, Subject
 
 
 class Estimating:
@@ -45,7 +44,7 @@ class Estimating:
         from ftui.tui.screens.memory import Subject
 
         settings = plan.settings if plan.gpus else for_cpu(plan.settings)
-        self.follow(Subject(settings, plan.preset.path.parent, plan.gpus, hardware))
+        self.follow(Subject(plan, settings, hardware))
 
     def follow_text(self, text: str, plan: Plan, hardware: Hardware, tokens: Tokens | None) -> None:
         """The same of a config; one that is no YAML now leaves the note as it is."""
@@ -56,11 +55,14 @@ class Estimating:
             settings = mapping(text).data
         except YamlProblem:
             return
-        self.follow(Subject(settings, plan.preset.path.parent, plan.gpus, hardware, tokens))
+        self.follow(Subject(plan, settings, hardware, tokens))
 
-    def open(self, on_change: Callable[[Mapping[str, Any]], None]) -> None:
-        """Show it on a screen of its own; `on_change` hears the keys that are changed there."""
+    def open(self, on_change: OnChange, on_offer: OnOffer) -> None:
+        """Show it on a screen of its own.
+
+        `on_change` hears the keys that are changed there, `on_offer` the machine that is chosen.
+        """
         from ftui.tui.screens.memory import MemoryScreen
 
         if self._subject is not None:
-            self._app.push_screen(MemoryScreen(self._subject, on_change))
+            self._app.push_screen(MemoryScreen(self._subject, on_change, on_offer))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ftui.data.tokens import Tokens
     from ftui.estimate.estimate import Estimate
     from ftui.plan.hardware import Gpu, Hardware
+    from ftui.plan.offer import Market
     from ftui.plan.plan import Plan
     from ftui.plan.step import World
     from ftui.runs.model import Run
@@ -39,6 +40,8 @@ class Facts:
     problems: list[Problem]
     place: str
     hardware: Hardware
+    limits: str = ""
+    """What ends it at the latest, where that is part of the plan."""
     changes: Sequence[str] = ()
     """What the answers changed in a config that the person opened."""
 
@@ -61,17 +64,27 @@ def _facts(plan: Plan) -> Facts:
     from ftui.config.changes import changes
     from ftui.config.text import config_text
     from ftui.targets import get
+    from ftui.targets.base import Offering
 
     target = get(plan.target)
-    hardware = target.hardware()
+    hardware = target.hardware(plan)
     return Facts(
         config=config_text(plan),
         command=target.command(plan),
         problems=target.problems(plan),
         place=target.title,
         hardware=hardware,
+        limits=target.limits(plan) if isinstance(target, Offering) else "",
         changes=changes(plan),
     )
+
+
+def _market(plan: Plan) -> Market | None:
+    from ftui.targets import get
+    from ftui.targets.base import Offering
+
+    target = get(plan.target)
+    return target.market(plan) if isinstance(target, Offering) else None
 
 
 def _lint(config_text: str, gpus: Sequence[Gpu] | None) -> list[Issue]:
@@ -250,6 +263,9 @@ class Services:
     progress raises."""
     estimate: Estimator = _estimate
     """What a training needs of a GPU; quick, but where the model hub is asked. Raises CannotSay."""
+    market: Callable[[Plan], Market | None] = _market
+    """What a plan's target has on offer, and at what price; None where it rents nothing. Asks a
+    server. Raises UsageError, TargetUnavailable."""
     edit: Callable[[App[Any], Path], None] = _edit
     """The person's editor on a file; it may go on beside the app. Raises FtuiError."""
     save: Callable[[Plan, str], Plan] = _save

@@ -29,7 +29,10 @@ def _imported(action: str) -> set[str]:
         ("import ftui.cli", {"textual", "rich", "yaml", "httpx2", "psutil", "questionary"}),
         ("import ftui.tui.app", {"httpx2", "psutil", "questionary"}),
         ("import ftui.plain.whole_way, ftui.plain.talk", {"textual", "questionary", "httpx2"}),
-        ("import ftui.serve.client, ftui.serve.server", {"textual", "questionary", "httpx2"}),
+        (
+            "import ftui.targets.vllm.client, ftui.serve.server",
+            {"textual", "questionary", "httpx2"},
+        ),
         ("import ftui.plan.steps, ftui.config.lint", {"textual", "psutil", "questionary"}),
     ],
 )

@@ -108,6 +108,7 @@ def test_wishes_as_a_person_types_them() -> None:
         ("gpu", "A100\nname: x"),
         ("gpu", ""),
         ("gpu", "24GB"),
+        ("gpu", "A100:80"),
         ("spot_policy", "never"),
         ("max_price", "nan"),
         ("max_price", "inf"),
@@ -115,6 +116,7 @@ def test_wishes_as_a_person_types_them() -> None:
         ("max_duration", "off"),
         ("idle_duration", "5 minutes"),
         ("install", "perhaps"),
+        ("create_secrets", "WANDB_API_KEY"),
         ("colour", "red"),
     ],
 )

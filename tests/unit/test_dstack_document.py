@@ -93,6 +93,22 @@ def test_what_an_option_says_is_in_the_document(tmp_path: Path) -> None:
     assert (task.max_price, task.max_duration, task.idle_duration) == (2.5, 10800, 60)
 
 
+@pytest.mark.parametrize(
+    ("asked", "memory", "least"),
+    [("", 24.0, 24), ("A100", 24.0, 24), ("A100:80GB", 24.0, 80), ("A100,H100:80GB", 0.0, 80)],
+)
+def test_a_card_is_asked_for_with_its_memory(
+    tmp_path: Path, asked: str, memory: float, least: int
+) -> None:
+    made = wish(tmp_path, options=Options(gpu=asked), needs=Needs(1, memory))
+    gpu = parsed(document.document(made)).resources.gpu
+    assert gpu is not None
+    assert gpu.vendor.value == "nvidia"
+    assert gpu.memory is not None
+    assert gpu.memory.min == least
+    assert ",".join(gpu.name or ()) == asked.partition(":")[0]
+
+
 def test_secrets_are_references_and_only_those_that_the_project_has(tmp_path: Path) -> None:
     config = {"wandb_project": "p"}
     both = frozenset({"hf_token", "wandb_api_key"})

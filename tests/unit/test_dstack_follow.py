@@ -73,15 +73,17 @@ class Server(Api):
 
 def told(status: str, *tries: str, **job: Any) -> dict[str, Any]:
     """What the server says of a run with these tries."""
-    listed = [{"id": one, "submitted_at": "2026-11-28T10:00:00Z"} for one in tries or ("one",)]
     data = {"hostname": "10.0.0.1", "username": "u", "dockerized": True, "backend": "aws"}
-    latest = {"status": status, "job_provisioning_data": data, **job}
+    told: dict[str, Any] = {"submitted_at": "2026-11-28T10:00:00Z", "status": "failed"}
+    listed = [{**told, "id": one} for one in tries or ("one",)]
+    listed[-1] |= {"status": status, "job_provisioning_data": {**data, "price": 2.5}, **job}
     return {
         "status": status,
+        "submitted_at": "2026-11-28T10:00:00Z",
         "cost": 1.25,
         "run_spec": {"configuration": {"working_dir": "/workspace/x", "idle_duration": 300}},
         "jobs": [{"job_submissions": listed}],
-        "latest_job_submission": latest,
+        "latest_job_submission": listed[-1],
     }
 
 
@@ -257,14 +259,6 @@ async def test_a_tripwire_stops_it(run: Run, container: Path) -> None:
     await follow(run, server)
     assert (container / "stop").exists()
     assert "--stop-on nan" in read_history(run).stop_reason
-
-
-async def test_what_it_cost_and_what_becomes_of_the_machine(run: Run, container: Path) -> None:
-    await follow(run, Server(told("failed", exit_status=1)))
-    log = run.log_file.read_text()
-    assert "$1.25 so far" in log
-    assert "its machine is given back (terminated)" in log
-    assert '"dollars": 1.25' in run.events_file.read_text()
 
 
 async def test_a_follower_that_comes_later_goes_on_where_the_first_one_was(

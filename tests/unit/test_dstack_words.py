@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from ftui.errors import TargetUnavailable
-from ftui.targets.dstack import login, offers, states
+from ftui.plan.hardware import Gpu
+from ftui.targets.dstack import login, market, offers, states
 from ftui.targets.dstack.api import said
+from ftui.targets.dstack.options import Options, parse
 
 
 def run(status: str, /, **job: Any) -> dict[str, Any]:
@@ -104,28 +106,86 @@ def test_every_shape_of_a_refusal(detail: Any, words: str, code: str) -> None:
     assert its_code.startswith(code)
 
 
-def test_offers_that_can_be_had() -> None:
-    def offer(availability: str, **resources: Any) -> dict[str, Any]:
-        return {
-            "backend": "aws",
-            "region": "us-east-1",
-            "price": 3.2,
-            "availability": availability,
-            "instance": {"name": "p4", "resources": resources},
-        }
+def offer(price: float = 3.2, *, availability: str = "available", **more: Any) -> dict[str, Any]:
+    """A machine as the server tells of it; by default with one A100 of 80 GiB."""
+    gpu = {"name": "A100", "memory_mib": 81920}
+    resources = {"gpus": [gpu], "spot": False, **more}
+    return {
+        "backend": "aws",
+        "region": "us-east-1",
+        "price": price,
+        "availability": availability,
+        "instance": {"name": "p4", "resources": resources},
+    }
 
+
+def test_offers_that_can_be_had() -> None:
     gpu = {"name": "A100", "memory_mib": 81920}
     job = [
-        offer("available", gpus=[gpu, gpu], spot=True),
-        offer("busy", gpus=[gpu], spot=False),
-        offer("idle", gpus=[], spot=False),
+        offer(gpus=[gpu, gpu], spot=True),
+        offer(availability="busy"),
+        offer(availability="idle", gpus=[]),
     ]
-    found = offers.offers({"job_plans": [{"offers": job}]})
-    assert [one.words for one in found] == [
-        "2 × A100 80 GiB · spot · aws us-east-1 · $3.20/h",
+    found = offers.offers({"job_plans": [{"offers": job}, {"offers": job}]})
+    assert [offers.words(one) for one in found] == [
+        "2 × A100 80GB 80 GiB · spot · aws us-east-1 · $3.20/h",
         "no GPU · on demand · aws us-east-1 · $3.20/h",
     ]
     assert offers.offers({}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sold", "known"),
+    [
+        ("A100", 80, Gpu("A100 80GB", 80.0, "sm_80")),
+        ("A100", 40, Gpu("A100", 40.0, "sm_80")),
+        ("A10", 24, Gpu("A10", 22.5, "sm_86")),  # ECC takes its part
+        ("RTX4090", 24564 / 1024, Gpu("RTX4090", 24564 / 1024, "sm_89")),
+        ("RTX3060", 8, Gpu("RTX3060", 8.0, "sm_86")),  # the table has the larger one
+        ("GTX9999", 96, Gpu("GTX9999", 96.0, "")),
+    ],
+)
+def test_a_card_has_the_memory_that_a_driver_tells(name: str, sold: float, known: Gpu) -> None:
+    assert offers.card(name, sold) == known
+
+
+def test_of_each_card_the_cheapest_machine_is_shown_and_can_be_asked_for() -> None:
+    small = {"name": "A100", "memory_mib": 40960}
+    found = offers.offers(
+        {
+            "job_plans": [
+                {
+                    "offers": [
+                        offer(9.0),
+                        offer(3.0),
+                        offer(1.0, spot=True),
+                        offer(2.0, gpus=[small]),
+                    ]
+                }
+            ]
+        }
+    )
+    kinds = list(market.chosen(found, 1, Options()))
+    assert [one.dollars for one in kinds] == [1.0, 2.0, 3.0]
+    assert [dict(one.wishes) for one in kinds] == [
+        {"gpu": "A100:80GB", "spot_policy": "spot"},
+        {"gpu": "A100:40GB", "spot_policy": "on-demand"},
+        {"gpu": "A100:80GB", "spot_policy": "on-demand"},
+    ]
+    for one in kinds:
+        assert parse(one.wishes).gpu == one.wishes["gpu"]
+
+
+def test_who_takes_a_machine_above_the_usual_cap_agrees_to_its_price() -> None:
+    [dear] = market.chosen(offers.offers({"job_plans": [{"offers": [offer(5.125)]}]}), 1, Options())
+    assert dear.wishes["max_price"] == "5.13"
+    assert parse(dear.wishes).price_cap(1) >= 5.125
+
+
+def test_a_plan_without_gpus_takes_the_cheapest_machine_whatever_is_in_it() -> None:
+    found = offers.offers({"job_plans": [{"offers": [offer(3.0), offer(0.5, gpus=[])]}]})
+    [one] = market.chosen(found, 0, Options())
+    assert (one.gpu, one.count, one.dollars, one.wishes) == (None, 0, 0.5, {})
 
 
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────

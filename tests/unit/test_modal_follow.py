@@ -277,6 +277,22 @@ async def test_the_newest_whole_checkpoint_of_a_failed_run_comes_home(
     assert "its newest checkpoint is here: checkpoint-10" in run.log_file.read_text()
 
 
+@pytest.mark.parametrize(("noted", "arrives"), [("right", True), ("wrong", False), ("{", True)])
+async def test_what_was_noted_of_a_checkpoint_when_it_was_saved_is_what_has_to_arrive(
+    run: Run, volume: Path, noted: str, arrives: bool
+) -> None:
+    trained(volume, run, 2)
+    top = volume / place_of(run)
+    weights = "out/checkpoint-2/adapter_model.safetensors"
+    digest = hashlib.sha256((top / weights).read_bytes()).hexdigest()
+    sums = {weights: {"sha256": digest if noted == "right" else "0" * 64}}
+    (top / "sums").mkdir()
+    (top / "sums" / "checkpoint-2.json").write_text("{" if noted == "{" else json.dumps(sums))
+    await follow(run, Modal(volume, Outcome(1, "Runner failed with exit code: -9")))
+    assert bool(checkpoints(run)) is arrives
+    assert ("arrived damaged" in run.log_file.read_text()) is not arrives
+
+
 # ── Results ──────────────────────────────────────────────────────────────────────────────────
 
 

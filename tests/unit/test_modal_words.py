@@ -73,7 +73,7 @@ def test_an_hour_costs_the_gpus_and_the_machine() -> None:
     machine = gpu.dollars("", 0)
     assert machine == pytest.approx(4 * 0.04716 + 16 * 0.007992)
     assert gpu.dollars("H100", 2) == pytest.approx(7.90 + 2 * machine)
-    assert gpu.words("H100", 2) == "2 × H100 · $8.53/h (prices of 2026-07-01)"
+    assert gpu.words("H100", 2) == "2 × H100 · $8.53/h (Modal's list of 2026-07-01)"
 
 
 # ── Limits ───────────────────────────────────────────────────────────────────────────────────
@@ -235,9 +235,40 @@ def test_what_is_on_this_disk_comes_along(tmp_path: Path) -> None:
         ],
     }
     assert (tmp_path / "run" / "inputs" / "my_model" / "deep" / "weights").read_text() == "w"
-    assert not inputs.asks_hub(packed)
     assert bring(packed, tmp_path / "run") == packed
-    assert inputs.asks_hub({"base_model": "org/model"})
+
+
+HERE = {"base_model": "./inputs/nano", "datasets": [{"path": "./inputs/rows.jsonl"}]}
+
+
+@pytest.mark.parametrize(
+    ("config", "downloaded"),
+    [
+        (HERE, []),
+        ({**HERE, "base_model": "org/model"}, ["the base model org/model"]),
+        ({**HERE, "base_model": "gpt2", "revision_of_model": "v1"}, ["the base model gpt2"]),
+        ({**HERE, "datasets": [{"path": "org/rows"}]}, ["the rows org/rows"]),
+        (
+            {**HERE, "test_datasets": [{"path": "org/rows", "name": ["a", "b"]}]},
+            ["the rows org/rows"] * 2,
+        ),
+        ({**HERE, "datasets": [{"path": "json", "data_files": "a.json"}]}, []),
+        ({**HERE, "datasets": [{"path": "https://host/rows.jsonl"}]}, []),
+    ],
+)
+def test_what_comes_from_the_hub_is_downloaded_before_there_is_a_gpu(
+    config: dict[str, object], downloaded: list[str]
+) -> None:
+    assert inputs.asks_hub(config) == bool(downloaded)
+    assert [what for what, _ in modal_app._downloads(config)] == downloaded
+
+
+def test_rows_are_asked_for_as_axolotl_will() -> None:
+    entry = {"path": "org/rows", "name": "sql", "split": "train", "type": "alpaca"}
+    [(_, command)] = modal_app._downloads({**HERE, "datasets": [entry]})
+    assert command[:2] == ["python", "-c"]
+    wanted = {"path": "org/rows", "name": "sql", "split": "train"}
+    assert json.loads(command[3]) == {**wanted, "data_files": None, "revision": None}
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────

@@ -245,4 +245,4 @@ def test_what_a_preset_says_of_its_memory_is_what_ftui_fit_says(built_in: Preset
     found = estimate(built_in.settings, model, built_in.needs.gpus)
     assert int(told[1]) == round(found.memory.expected)
     asked_for = Gpu("any", built_in.needs.gpu_memory_gib, "")
-    assert found.fittings([asked_for])[0].fit is not Fit.NO
+    assert found.fit(asked_for) is not Fit.NO

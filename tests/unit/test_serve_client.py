@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ftui.errors import ExitCode, FtuiError, RunFailed, TargetUnavailable, TimedOut, UsageError
-from ftui.serve import client
-from ftui.serve.client import Chunk, ContextFull, Timing, answer, is_up, stream
-from ftui.serve.endpoint import Endpoint
 from ftui.serve.server import free_port
+from ftui.targets.endpoint import Endpoint
+from ftui.targets.vllm import client
+from ftui.targets.vllm.client import Chunk, ContextFull, Timing, answer, is_up, stream
 from tests.standins.openai_server import OpenAIServer, Reply, Request
 
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -10,7 +10,7 @@ import yaml
 from ftui.errors import RunFailed
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.runs.model import Run
-from ftui.serve.command import ServedModels, max_lora_rank, models_of, serve_command
+from ftui.targets.vllm.command import ServedModels, max_lora_rank, models_of, serve_command
 
 CPU = Hardware(cores=2, memory_gib=24)
 GPU = Hardware(cores=16, memory_gib=128, gpus=(Gpu("NVIDIA A10", 24, "sm_86"),))

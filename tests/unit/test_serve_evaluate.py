@@ -9,8 +9,8 @@ from ftui.errors import DatasetError, PresetError, RunFailed
 from ftui.plan.plan import Evaluation
 from ftui.runs.model import Run
 from ftui.serve import evaluate
-from ftui.serve.endpoint import Endpoint
 from ftui.serve.evaluate import Score
+from ftui.targets.endpoint import Endpoint
 from tests.standins.openai_server import OpenAIServer, Reply, Request
 
 SCHEMA = "CREATE TABLE rivers (name TEXT, length INTEGER)"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftui.serve import server_log
+from ftui.targets.vllm import log as server_log
 
 TAIL = """(APIServer pid=9) INFO 11-23 04:36:34 [utils.py:3] all is well
 nanobind: leaked 3 instances!

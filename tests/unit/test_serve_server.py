@@ -14,8 +14,9 @@ import pytest
 from ftui import paths
 from ftui.errors import RunFailed, RuntimeMissing, TargetUnavailable, TimedOut
 from ftui.runs.model import Run
-from ftui.serve import client
-from ftui.serve.server import Phase, Stage, checked_port, free_port, serve_run
+from ftui.serve.server import checked_port, free_port, serve_run
+from ftui.targets.endpoint import Phase, Stage
+from ftui.targets.vllm import client
 from tests.standins.servers import members_on_record, record_files, running, wait_for
 
 STANDIN = Path(__file__).parents[1] / "standins" / "openai_server.py"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftui.plan.hardware import Gpu, Hardware
 
@@ -12,13 +12,22 @@ _GPU = Gpu("rented GPU", 80.0, "sm_80")
 
 @dataclass(frozen=True)
 class Rented(Hardware):
-    """Any number of GPUs; `place` says where they come from."""
+    """Any number of GPUs, of the kind of `gpus` where that is known; `place` says whose."""
 
     place: str = ""
 
     def used_by(self, count: int) -> tuple[Gpu, ...] | None:
         """As many as are asked for."""
-        return (_GPU,) * count
+        return (self.gpus[0] if self.gpus else _GPU,) * count
+
+    def of(self, gpu: Gpu | None) -> Rented:
+        """Machines with that kind of GPU; None = nobody knows yet which."""
+        return replace(self, gpus=(gpu,) if gpu else ())
+
+    @property
+    def is_rented(self) -> bool:
+        """It does."""
+        return True
 
     @property
     def words(self) -> str:
@@ -27,5 +36,7 @@ class Rented(Hardware):
 
     @property
     def gpu_words(self) -> str:
-        """No GPU is known before the launch."""
+        """The kind that is asked for, or that none is known before the launch."""
+        if self.gpus:
+            return self.gpus[0].name
         return "machines that are looked for at the launch"

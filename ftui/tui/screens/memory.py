@@ -15,10 +15,12 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from ftui.errors import FtuiError
+from ftui.text import printable
+from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.widgets.lines import Notice, TopLine
-from ftui.tui.widgets.memory_tables import gpu_table, term_table
+from ftui.tui.widgets.memory_tables import gpu_table, offer_rows, term_table
 from ftui.tui.widgets.options import Options
 
 if TYPE_CHECKING:
@@ -26,23 +28,36 @@ if TYPE_CHECKING:
     from ftui.estimate.estimate import Estimate
     from ftui.estimate.ways import Way
     from ftui.plan.hardware import Hardware
+    from ftui.plan.offer import Market
+    from ftui.plan.plan import Plan
 
 Settings = Mapping[str, Any]
 OnChange = Callable[[Mapping[str, Any]], None]
 """Hears the keys that a person chose to change; None takes a key out."""
+OnOffer = Callable[[Mapping[str, str]], None]
+"""Hears what has to be asked for (`Plan.machine`) to get the machine that a person chose."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """A training, and where it is to run."""
 
+    plan: Plan
     settings: Settings
-    folder: Path
-    """Where a relative base model is looked for."""
-    gpus: int
+    """The plan's, or as they were edited."""
     hardware: Hardware
     tokens: Tokens | None = None
     """What was counted of its data."""
+
+    @property
+    def folder(self) -> Path:
+        """Where a relative base model is looked for."""
+        return self.plan.preset.path.parent
+
+    @property
+    def gpus(self) -> int:
+        """How many train together."""
+        return self.plan.gpus
 
     @property
     def on_cpu(self) -> bool:
@@ -62,15 +77,19 @@ class MemoryScreen(Screen[None]):
     HELP = (
         "What the training needs on each GPU at its fullest moment, term by term. ✓ fits: even the "
         "upper end of the estimate does. ▲ tight: what is expected fits. Below are changes that "
-        "need less, the least harmful first; enter makes the highlighted one."
+        "need less, the least harmful first; enter makes the highlighted one. Where machines are "
+        "rented, tab goes to what is on offer, and enter chooses one."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "back")]
     app: FtuiApp
 
-    def __init__(self, subject: Subject, on_change: OnChange) -> None:
+    def __init__(self, subject: Subject, on_change: OnChange, on_offer: OnOffer) -> None:
         super().__init__()
-        self._subject, self._on_change = subject, on_change
+        self._subject, self._on_change, self._on_offer = subject, on_change, on_offer
         self._found: Estimate | None = None
+        self._market: Market | None = None
+        """What the target has on offer; None: it was not asked, or rents nothing."""
+        self._told_of_market = ""
         self._ways: tuple[Way, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -81,7 +100,10 @@ class MemoryScreen(Screen[None]):
                 with Vertical(id="needs"):
                     yield Static("Working it out", id="told", markup=False)
                     yield Static("", id="terms", markup=False)
-                yield Static("", id="gpus", markup=False)
+                with Vertical(id="machines"):
+                    yield Static("", id="gpus", markup=False)
+                    yield Options(id="offers")
+                    yield Static("", id="market", classes="quiet", markup=False)
             yield Static("", id="ways-title", markup=False)
             yield Options(id="ways")
             yield Static("", id="about", classes="quiet", markup=False)
@@ -90,7 +112,30 @@ class MemoryScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Paint first: the model hub may be asked."""
+        self.query_one("#offers").display = False
         self.call_after_refresh(self._estimate)
+        if not self._subject.on_cpu:
+            self.call_after_refresh(self._ask_market)
+
+    @work
+    async def _ask_market(self) -> None:
+        """What is on offer now; until that is known, and where nobody tells it, the usual cards."""
+        plan = self._subject.plan
+        if self._subject.hardware.is_rented:
+            self._say_of_market(f"{theme.WAITING} asking {plan.target} what it has on offer")
+        try:
+            self._market = await in_background(lambda: self.app.services.market(plan))
+        except FtuiError as error:
+            self._say_of_market(f"{theme.WARNING} {error}")
+            return
+        self._say_of_market("")
+        if self._market is not None and not self._market.offers:
+            self._say_of_market(f"{theme.WARNING} {plan.target} has nothing on offer for this now")
+        self._show_tables()
+
+    def _say_of_market(self, words: str) -> None:
+        self._told_of_market = words
+        self._show_tables()
 
     @work(exclusive=True)
     async def _estimate(self) -> None:
@@ -115,7 +160,6 @@ class MemoryScreen(Screen[None]):
         on_cpu = self._subject.on_cpu
         told = cpu_words(found.memory) if on_cpu else memory_words(found.memory, gpus)
         self.query_one("#told", Static).update(f"About {told}\nfullest {found.memory.moment}")
-        self.query_one("#about", Static).update(_about(found))
         self._found = found
         self._show_tables()
         self._show_ways(found)
@@ -127,9 +171,32 @@ class MemoryScreen(Screen[None]):
     def _show_tables(self) -> None:
         if self._found is None:
             return
-        roomy, hardware = not self.has_class("-narrow"), self._subject.hardware
+        roomy = not self.has_class("-narrow")
         self.query_one("#terms", Static).update(term_table(self._found, bars=roomy))
-        self.query_one("#gpus", Static).update(gpu_table(self._found, hardware, prices=roomy))
+        market = self._market if self._market and self._market.offers else None
+        table, offers = self.query_one("#gpus", Static), self.query_one("#offers", Options)
+        table.display, offers.display = market is None, market is not None
+        if market is not None:
+            offers.fill(offer_rows(self._found, market, roomy=roomy), self._chosen(market))
+        else:
+            market = self._usual()
+            table.update(gpu_table(self._found, market, roomy=roomy))
+        source = f"{self._told_of_market}\nPrices: {market.source}.".strip()
+        self.query_one("#market", Static).update(printable(source))
+        self.query_one("#about", Static).update(_about(self._found))
+
+    def _usual(self) -> Market:
+        """The usual cards at list prices, after those of the machine at hand."""
+        from ftui.estimate.market import usual_market, with_ours
+
+        count, hardware = max(self._subject.gpus, 1), self._subject.hardware
+        return with_ours(usual_market(count), hardware, count)
+
+    def _chosen(self, market: Market) -> str:
+        """The offer that the plan's wishes ask for, as its number."""
+        asked = self._subject.plan.machine.items()
+        found = (n for n, one in enumerate(market.offers) if one.wishes.items() <= asked)
+        return str(next(found, ""))
 
     def _show_ways(self, found: Estimate) -> None:
         from ftui.estimate.ways import NEEDS_GPU
@@ -168,17 +235,30 @@ class MemoryScreen(Screen[None]):
         self.query_one(Notice).say(f"changed: {way.yaml}", "kept when you go back with esc")
         self._estimate()
 
+    @on(Options.OptionSelected, "#offers")
+    def _choose(self, event: Options.OptionSelected) -> None:
+        """Ask for that machine."""
+        if self._market is None or not event.option_id:
+            return
+        offer = self._market.offers[int(event.option_id)]
+        plan = self._subject.plan
+        plan = replace(plan, machine={**plan.machine, **offer.wishes})
+        self._subject = replace(self._subject, plan=plan)
+        self._on_offer(offer.wishes)
+        asked = ", ".join(f"{name} {value}" for name, value in offer.wishes.items())
+        self.query_one(Notice).say(f"chosen: {printable(asked)}", "kept when you go back with esc")
+        self._show_tables()
+
     async def action_back(self) -> None:
         """Back to the question or the review."""
         await self.app.action_back()
 
 
 def _about(found: Estimate) -> str:
-    from ftui.estimate.prices import AS_OF
     from ftui.estimate.words import serving_words
 
     nearest = found.nearest()
-    told = [f"Prices: {AS_OF}."]
+    told = []
     if found.training.gpus > 1:
         shared = found.strategy()
         told.append(f"{shared.name}: {shared.why}.")

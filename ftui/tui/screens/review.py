@@ -5,6 +5,7 @@ The config can be edited by hand; what is on this screen is then what runs, to t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +19,7 @@ from textual.widgets import Footer
 
 from ftui.errors import ExitCode, FtuiError
 from ftui.tui import theme
-from ftui.tui.app import FtuiApp, OnSaved
+from ftui.tui.app import FtuiApp, OnPlan
 from ftui.tui.background import in_background
 from ftui.tui.counting import Counting
 from ftui.tui.editing import Editing, as_written
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ftui.plan.hardware import Hardware
     from ftui.plan.plan import Plan
     from ftui.targets.base import Problem
+    from ftui.tui.services import Facts
 
 _SKIP = "enter again: don't wait"
 _FIXING = "fixing"
@@ -70,13 +72,13 @@ class ReviewScreen(Screen[None]):
         *,
         edit: bool = False,
         launch: bool = False,
-        on_saved: OnSaved | None = None,
+        on_plan: OnPlan | None = None,
     ) -> None:
         super().__init__()
         self._plan = plan
         self._edit_first = edit
         self._launch_first = launch
-        self._on_saved = on_saved
+        self._on_plan = on_plan
         self._editing: Editing | None = None
         """Of the config; None until that is built."""
         self._problems: list[Problem] = []
@@ -129,22 +131,27 @@ class ReviewScreen(Screen[None]):
             return
         draft = self.app.drafts.of(plan, facts.config)
         self._editing = Editing(self.app, draft, self.query_one(Notice))
-        self._problems = facts.problems
-        self._hardware = facts.hardware
-        self._opinion.gpus = facts.hardware.used_by(plan.gpus)
-        self.query_one(TopLine).right = f"{facts.place} · {facts.hardware.words}"
-        self.query_one(LaunchFacts).fill(facts)
+        self._take(facts)
         self.set_interval(_LOOK, self._follow_editor)
         if self._edit_first:
             self._edit_first = False
             self.action_edit()
         await self._check()
 
+    def _take(self, facts: Facts) -> None:
+        """Show where it runs and what stands in the way."""
+        self._problems = facts.problems
+        self._hardware = facts.hardware
+        self._opinion.gpus = facts.hardware.used_by(self._plan.gpus)
+        self.query_one(TopLine).right = f"{facts.place} · {facts.hardware.words}"
+        self.query_one(LaunchFacts).fill(facts)
+
     async def _check(self) -> None:
         """The schema's opinion at once, axolotl's own when it comes."""
         text = self._text
         await self._opinion.lint(text)
-        await self._find_problems(text)
+        if self._editing is not None and self._editing.draft.edited:
+            await self._find_problems(text)
         self._show_config()
         if self._launch_first:
             self._launch_first = False
@@ -158,17 +165,13 @@ class ReviewScreen(Screen[None]):
 
     async def _find_problems(self, text: str) -> None:
         """What stands in the way of a config that is no longer what the answers made of it."""
-        assert self._editing is not None
-        if not self._editing.draft.edited:
-            return
         try:
             facts = await in_background(
                 lambda: self.app.services.facts(as_written(self._plan, text))
             )
         except FtuiError:
             return  # the issues tell it
-        self._problems = facts.problems
-        self.query_one(LaunchFacts).fill(facts)
+        self._take(facts)
 
     @work(exclusive=True, group="check")
     async def _recheck(self) -> None:
@@ -220,7 +223,7 @@ class ReviewScreen(Screen[None]):
         if self._ready():
             self._launch_when_checked = False
             self._counting.stop()
-            self._estimating.open(self._set_keys)
+            self._estimating.open(self._set_keys, self._ask_for)
 
     def _set_keys(self, keys: Mapping[str, Any]) -> None:
         assert self._editing is not None
@@ -228,6 +231,23 @@ class ReviewScreen(Screen[None]):
         self._opinion.begin()
         self._counting.clear()
         self._recheck()
+
+    def _ask_for(self, wishes: Mapping[str, str]) -> None:
+        """Another machine; the config stays as it is."""
+        assert self._editing is not None
+        machine = {**self._plan.machine, **wishes}
+        self._plan = self._editing.draft.plan = dataclasses.replace(self._plan, machine=machine)
+        self._opinion.begin()
+        self._counting.clear()
+        self._move()
+
+    @work(exclusive=True, group="check")
+    async def _move(self) -> None:
+        """Judge it for the other machine."""
+        if self._on_plan is not None:
+            await self._on_plan(self._plan)
+        await self._find_problems(self._text)
+        await self._check()
 
     def action_mend(self) -> None:
         """Write what is out of date as it is written today."""
@@ -317,8 +337,8 @@ class ReviewScreen(Screen[None]):
             errors = await self._opinion.errors(self._text)
             if await self._editing.save(errors):
                 self._plan = self._editing.draft.plan
-                if self._on_saved is not None:
-                    await self._on_saved(self._plan)
+                if self._on_plan is not None:
+                    await self._on_plan(self._plan)
         finally:
             self._end()
 

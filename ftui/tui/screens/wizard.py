@@ -170,7 +170,7 @@ class WizardScreen(Screen[None]):
 
     def _estimate(self, draft: Plan) -> None:
         """Say what the answers, with the one at hand, need of a GPU."""
-        self._estimating.follow_plan(draft, self.world.hardware)
+        self._estimating.follow_plan(draft, self.world.hardware_for(draft))
 
     @cached_property
     def _estimating(self) -> Estimating:
@@ -181,13 +181,18 @@ class WizardScreen(Screen[None]):
 
         What is changed there is an answer, too, and takes the one at hand with it.
         """
-        self._estimating.open(self._set_keys)
+        self._estimating.open(self._set_keys, self._ask_for)
 
     def _set_keys(self, keys: Mapping[str, Any]) -> None:
         from ftui.estimate.ways import changed
 
         draft = self.query_one(StepBody).as_typed(self._draft)
         self._plan = dataclasses.replace(draft, settings=changed(draft.settings, keys))
+        self.call_later(self._show_step)
+
+    def _ask_for(self, wishes: Mapping[str, str]) -> None:
+        draft = self.query_one(StepBody).as_typed(self._draft)
+        self._plan = dataclasses.replace(draft, machine={**draft.machine, **wishes})
         self.call_later(self._show_step)
 
     @property
@@ -284,7 +289,7 @@ class WizardScreen(Screen[None]):
             self._index += 1
             await self._show_step()
         else:
-            self.app.open_review(plan, on_saved=self.begin_with)
+            self.app.open_review(plan, on_plan=self.go_on_from)
 
     # ── Looking for an option, and leaving the step ──────────────────────────────────────────
 
@@ -317,7 +322,7 @@ class WizardScreen(Screen[None]):
 
     def action_edit(self) -> None:
         """Go to the review with the answers so far, and open the YAML in the editor there."""
-        self.app.open_review(self.plan, edit=True, on_saved=self.begin_with)
+        self.app.open_review(self.plan, edit=True, on_plan=self.go_on_from)
 
     def action_view_data(self) -> None:
         """Show the highlighted dataset, or the one that was refused, as the model will see it."""
@@ -326,8 +331,13 @@ class WizardScreen(Screen[None]):
         elif self._option is not None:
             self.app.open_data(self.step.apply(self.plan, self._option.value, self.world))
 
-    async def begin_with(self, plan: Plan) -> None:
-        """Go on from a plan that is in the person's own file now: leaving loses nothing of it."""
-        self._plan = self._first_plan = plan
+    async def go_on_from(self, plan: Plan) -> None:
+        """Go on from what the review made of the answers.
+
+        Leaving loses nothing of a plan that is in the person's own file now.
+        """
+        if plan.preset != self.plan.preset:
+            self._first_plan = plan
+        self._plan = plan
         self._world = self.world.with_preset(plan.preset)
         await self._show_step()

@@ -51,6 +51,7 @@ class LaunchFacts(VerticalScroll):
                 ),
                 _section("with, in the run's own folder,", command),
                 Content.styled("The run goes on when ftui is closed.", "$secondary"),
+                *([_section("It ends at the latest after", facts.limits)] if facts.limits else []),
             ]
         if facts.changes:
             parts.append(_section("Changed by your answers", ", ".join(facts.changes)))

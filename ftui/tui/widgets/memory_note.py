@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
+from ftui.plan.offer import Offer
 from ftui.text import printable
 
 if TYPE_CHECKING:
@@ -74,33 +75,38 @@ def _fits(found: Estimate, subject: Subject) -> tuple[str, str]:
         enough = found.memory.high + PROCESS_GIB <= hardware.memory_gib
         return "Fits", f"this machine's {hardware.memory_gib:.0f} GiB {'✓' if enough else '✗'}"
     if hardware.gpus:
-        one = found.fittings(hardware.gpus[:1])[0]
-        return "Fits", f"{one.gpu.name} {one.fit.glyph} {one.fit.word}"
+        fit = found.fit(hardware.gpus[0])
+        return "Fits", f"{hardware.gpus[0].name} {fit.glyph} {fit.word}"
     return "Fits", ladder_words(found.memory)
 
 
 def _time(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
-    """How long it takes: on this machine, or on the cheapest GPU for hire, with its price."""
+    """How long it takes: there, or on the cheapest GPU for hire, with the list price of that."""
+    from ftui.estimate.market import listed, usual_market
     from ftui.estimate.words import hours_words
 
-    hardware, tokens = subject.hardware, subject.tokens
-    if not subject.on_cpu and not hardware.gpus:
-        return _hired(found, tokens)
-    speed = found.cpu_speed(hardware) if subject.on_cpu else found.speed(hardware.gpus[0])
-    taken = found.duration(speed, tokens) if speed else None
-    return [("Time", hours_words(taken.low, taken.high))] if taken else []
+    hardware, tokens, count = subject.hardware, subject.tokens, found.training.gpus
+    if subject.on_cpu:
+        taken = found.duration(found.cpu_speed(hardware), tokens)
+        return [("Time", hours_words(taken.low, taken.high))] if taken else []
+    if hardware.gpus:
+        price = listed(hardware.gpus[0], count).dollars if hardware.is_rented else None
+        return _taken(found, Offer(hardware.gpus[0], count, price), tokens)
+    cheapest = found.cheapest(usual_market(count).offers)
+    return _taken(found, cheapest, tokens) if cheapest else []
 
 
-def _hired(found: Estimate, tokens: Tokens | None) -> list[tuple[str, str]]:
-    from ftui.estimate.prices import DOLLARS_AN_HOUR
+def _taken(found: Estimate, offer: Offer, tokens: Tokens | None) -> list[tuple[str, str]]:
+    """`20 to 50 min on 2 × H100, $2.60 to $3.60`."""
     from ftui.estimate.words import dollars_words, hours_words
-    from ftui.plan.gpus import find
 
-    gpu = found.cheapest([find(name) for name in DOLLARS_AN_HOUR])
-    speed = found.speed(gpu) if gpu else None
+    assert offer.gpu is not None
+    speed = found.speed(offer.gpu)
     taken = found.duration(speed, tokens) if speed else None
-    if gpu is None or taken is None:
+    if taken is None:
         return []
-    dollars = dollars_words(*taken.dollars(found.training.gpus * DOLLARS_AN_HOUR[gpu.name]))
-    count = f"{found.training.gpus} × " if found.training.gpus > 1 else ""
-    return [("Time", f"{hours_words(taken.low, taken.high)} on {count}{gpu.name}, {dollars}")]
+    told = hours_words(taken.low, taken.high)
+    if offer.dollars:
+        count = f"{offer.count} × " if offer.count > 1 else ""
+        told += f" on {count}{offer.gpu.name}, {dollars_words(*taken.dollars(offer.dollars))}"
+    return [("Time", told)]

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from ftui.estimate.fit import Fit, Fitting, usable_gib
 from ftui.text import printable, shorten
 
 if TYPE_CHECKING:
     from ftui.estimate.estimate import Estimate
-    from ftui.estimate.fit import Fitting
-    from ftui.plan.hardware import Gpu, Hardware
+    from ftui.plan.offer import Market, Offer
+    from ftui.plan.step import Option
 
 _BAR, _NAME = 8, 13
 _STYLES = {"✓": "$success", "▲": "$warning", "✗": "$secondary"}
@@ -35,37 +36,53 @@ def term_table(found: Estimate, *, bars: bool) -> Content:
     return Content("\n").join(lines)
 
 
-def gpu_table(found: Estimate, hardware: Hardware, *, prices: bool) -> Content:
-    """A line a GPU: whether it fits, its memory, its price where there is room; ours come first."""
-    from ftui.plan.gpus import USUAL, find
-
-    offered = [*hardware.gpus[:1], *(find(name) for name in USUAL)]
-    cheapest = found.cheapest(offered)
-    rows = [_gpu_line(found, one, cheapest, prices=prices) for one in found.fittings(offered)]
-    return Content("\n").join(rows)
-
-
-def _filled(found: Estimate, gpu: Gpu) -> str:
-    """How much of the GPU it takes; full where that is more than all."""
-    from ftui.estimate.fit import usable_gib
-
-    full = min(round(_BAR * found.memory.expected / max(usable_gib(gpu), 1)), _BAR)
-    return "█" * full + "░" * (_BAR - full)
-
-
-def _gpu_line(found: Estimate, one: Fitting, cheapest: Gpu | None, *, prices: bool) -> Content:
-    from ftui.estimate.fit import usable_gib
-    from ftui.estimate.prices import DOLLARS_AN_HOUR
-
-    dollars = DOLLARS_AN_HOUR.get(one.gpu.name)
-    price = f"${found.training.gpus * dollars:.2f}/h" if dollars and prices else ""
-    mark = "  least" if one.gpu == cheapest and prices else ""
-    name = shorten(printable(one.gpu.name), _NAME)
-    return Content.assemble(
-        (f"{one.fit.glyph} {one.fit.word:<9} ", _STYLES[one.fit.glyph]),
-        f"{name:<{_NAME}} ",
-        (f"{usable_gib(one.gpu):6.1f} GiB", "$secondary"),
-        (f" {_filled(found, one.gpu)}" if prices else "", _STYLES[one.fit.glyph]),
-        (f"{price:>9}" if prices else "", "$secondary"),
-        (mark, "$accent"),
+def gpu_table(found: Estimate, market: Market, *, roomy: bool) -> Content:
+    """A line a machine: whether it fits, its memory; a bar and its price where there is room."""
+    cheapest = found.cheapest(market.offers)
+    return Content("\n").join(
+        Content.assemble(
+            (f"{one.fit.glyph} {one.fit.word:<9} ", _STYLES[one.fit.glyph]),
+            f"{_name(one)} ",
+            (f"{usable_gib(one.gpu):6.1f} GiB", "$secondary"),
+            (f" {_bar(found, one)}" if roomy else "", _STYLES[one.fit.glyph]),
+            (f"{_price(one):>9}" if roomy else "", "$secondary"),
+            ("  least" if one.offer == cheapest and roomy else "", "$accent"),
+        )
+        for one in found.fittings(market.offers)
     )
+
+
+def offer_rows(found: Estimate, market: Market, *, roomy: bool) -> list[Option]:
+    """The same as answers: its number, what it is, and whose. What fits comes first."""
+    from ftui.plan.step import Option
+
+    cheapest = found.cheapest(market.offers)
+    fittings = sorted(found.fittings(market.offers), key=lambda one: one.fit is Fit.NO)
+    return [
+        Option(
+            str(market.offers.index(one.offer)),
+            f"{one.fit.glyph} {one.fit.word:<9} {_name(one)}"
+            + (f"{usable_gib(one.gpu):6.1f} GiB {_bar(found, one)}" if roomy else "")
+            + f"{_price(one):>9}",
+            ", ".join(filter(None, ["least" if one.offer == cheapest else "", *_terms(one.offer)])),
+        )
+        for one in fittings
+    ]
+
+
+def _terms(offer: Offer) -> list[str]:
+    return ["spot" if offer.spot else "", printable(offer.place)]
+
+
+def _name(one: Fitting) -> str:
+    return f"{shorten(printable(one.gpu.name), _NAME):<{_NAME}}"
+
+
+def _price(one: Fitting) -> str:
+    return "" if one.offer.dollars is None else f"${one.offer.dollars:.2f}/h"
+
+
+def _bar(found: Estimate, one: Fitting) -> str:
+    """How much of the GPU it takes; full where that is more than all."""
+    full = min(round(_BAR * found.memory.expected / max(usable_gib(one.gpu), 1)), _BAR)
+    return "█" * full + "░" * (_BAR - full)

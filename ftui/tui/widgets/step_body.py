@@ -63,7 +63,7 @@ class StepBody(Horizontal):
         fields = self.query_one("#fields", Vertical)
         async with self.batch():
             await fields.remove_children()
-            await fields.mount_all(FieldRow(field, plan) for field in step.fields)
+            await fields.mount_all(FieldRow(field, plan) for field in step.all_fields(world))
         (text if text.value else listed).focus()
 
     def follow(self, draft: Plan) -> None:

@@ -1,0 +1,39 @@
+"""What can be asked of a rented machine beside the plan: its GPU, and what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ftui.plan.plan import Plan
+from ftui.plan.step import Field
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One thing that a target can be asked for (`--machine NAME=VALUE`), which has a default."""
+
+    name: str
+    label: str
+    help: str
+    usual: str
+    """The default, as people read it: `12h`, `any`."""
+    check: Callable[[str], object]
+    """Raises UsageError for a value that cannot be asked for."""
+
+
+def wish_field(target: str, wish: Wish) -> Field:
+    """A wish as an answer in the wizard, there while the plan's target is this one."""
+
+    def read(plan: Plan) -> str:
+        return plan.machine.get(wish.name, wish.usual) if plan.target == target else ""
+
+    def write(plan: Plan, text: str) -> Plan:
+        value = text.strip()
+        others = {name: had for name, had in plan.machine.items() if name != wish.name}
+        if value in ("", wish.usual):
+            return replace(plan, machine=others)
+        wish.check(value)
+        return replace(plan, machine={**others, wish.name: value})
+
+    return Field(f"{target}.{wish.name}", wish.label, wish.help, read, write)

@@ -1,0 +1,108 @@
+"""What a target keeps of a run elsewhere, in the heaps that a person thinks of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ftui.text import counted
+
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_LOG = "feed"
+_INPUTS = "inputs"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file, seen from the run's folder there: `out/checkpoint-60/optimizer.pt`."""
+
+    path: str
+    size: int
+    time: float
+    """When it was written, in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Heap:
+    """Files that belong together, such as those of a checkpoint."""
+
+    name: str
+    """As a person names it: `checkpoint-60`, `weights`."""
+    words: str
+    """What it is."""
+    files: tuple[StoredFile, ...]
+    folder: str | None = None
+    """The folder that holds these files and no others; empty: all of the run."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def time(self) -> float:
+        """When the newest of it was written."""
+        return max((file.time for file in self.files), default=0.0)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was brought home, and how it is known that it is whole."""
+
+    folder: str
+    """Seen from the run folder."""
+    files: int
+    summed: int
+    """So many of them have the sha256 that was noted when they were saved; all, their size."""
+
+    @property
+    def words(self) -> str:
+        """`9 files are in out/checkpoint-60, each verified by its sha256`."""
+        are = "is" if self.files == 1 else "are"
+        how = f"{self.summed} of them by their sha256" if self.summed else "by their size alone"
+        how = "each by its sha256" if self.summed == self.files else how
+        return f"{counted(self.files, 'file')} {are} in {self.folder}, verified {how}"
+
+
+def heaps(files: Iterable[StoredFile]) -> tuple[Heap, ...]:
+    """The files as heaps: the newest checkpoint first; last, unless there is nothing, everything."""
+    found: dict[str, list[StoredFile]] = {}
+    for file in files:
+        found.setdefault(_name(PurePosixPath(file.path).parts), []).append(file)
+    made = [_heap(name, tuple(mine)) for name, mine in found.items()]
+    made.sort(key=_order)
+    whole = tuple(file for heap in made for file in heap.files)
+    everything = Heap("everything", "all that is kept of the run", whole, folder="")
+    return (*made, everything) if made else ()
+
+
+def _name(parts: tuple[str, ...]) -> str:
+    if parts[0] == "out" and len(parts) > 2:
+        if _CHECKPOINT.fullmatch(parts[1]) or parts[1] == "merged":
+            return parts[1]
+    return {"out": "weights", _LOG: "log", _INPUTS: "inputs"}.get(parts[0], "other")
+
+
+_WORDS = {
+    "weights": "the adapter, or the model that was trained whole",
+    "merged": "the adapter put into its base model",
+    "log": "log and events, in pieces",
+    "inputs": "what was sent along: rows, base model",
+    "other": "config, program, records",
+}
+_FOLDERS = {"merged": "out/merged", "log": _LOG, "inputs": _INPUTS}
+
+
+def _heap(name: str, files: tuple[StoredFile, ...]) -> Heap:
+    if name in _WORDS:
+        return Heap(name, _WORDS[name], files, _FOLDERS.get(name))
+    return Heap(name, "from which training can go on", files, f"out/{name}")
+
+
+def _order(heap: Heap) -> tuple[int, int]:
+    checkpoint = _CHECKPOINT.fullmatch(heap.name)
+    if checkpoint:
+        return 0, -int(checkpoint[1])
+    return 1 + list(_WORDS).index(heap.name), 0
