@@ -277,6 +277,27 @@ def runs(
 
 @cli.command()
 @click.argument("run", default="latest")
+@click.option("--fetch", metavar="NAME", help="Bring this of it into the run folder, verified.")
+@click.option("--remove", metavar="NAME", help="Remove this of it there, for good; asks before.")
+@click.option("-y", "--yes", is_flag=True, help="With --remove: ask nothing.")
+@as_json
+def files(run: str, fetch: str | None, remove: str | None, yes: bool, as_json: bool) -> int:
+    """List what is kept of a run where it was trained: checkpoints, weights, log (Modal)."""
+    from ftui.plain import files_there
+    from ftui.runs.store import find
+
+    if (fetch is not None) + (remove is not None) + as_json > 1 or (yes and remove is None):
+        raise click.UsageError("--fetch NAME, or --remove NAME [-y], or a list; see --help")
+    found = find(run)
+    if fetch is not None:
+        return files_there.fetch(found, fetch)
+    if remove is not None:
+        return files_there.discard(found, remove, yes=yes)
+    return files_there.listing(found, as_json=as_json)
+
+
+@cli.command()
+@click.argument("run", default="latest")
 @click.pass_obj
 def watch(flags: dict[str, Any], run: str) -> int:
     """Watch a run, live or afterwards. Any number of viewers may."""
@@ -358,6 +379,39 @@ def evaluate(run: str, limit: int | None, on: str, hours: float, as_json: bool) 
     from ftui.serve.place import serving_on
 
     return talk.evaluate(find(run), serving_on(on, hours), limit=limit, as_json=as_json)
+
+
+@cli.command()
+@click.argument("run", default="latest")
+@click.option("--serve", "target", metavar="TARGET", help="Leave its endpoint there: modal.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 8760, min_open=True),
+    help="The endpoint ends by itself after that; unset: it stays, at no cost while nobody asks.",
+)
+@click.option(
+    "--key-from-env",
+    "key_from",
+    metavar="NAME",
+    default="FTUI_SERVE_KEY",
+    show_default=True,
+    help="The variable that holds the key which it asks for.",
+)
+@click.option("--end", "ends", is_flag=True, help="End the endpoint that was left in place.")
+@as_json
+def export(
+    run: str, target: str | None, hours: float | None, key_from: str, ends: bool, as_json: bool
+) -> int:
+    """Leave an OpenAI-compatible endpoint of a run's models in place, and say how to call it."""
+    from ftui.plain import export as exporting
+    from ftui.runs.store import find
+
+    if (target is None) != ends:
+        raise click.UsageError("--serve TARGET [--hours H], or --end; see --help")
+    if ends:
+        return exporting.end(find(run))
+    assert target is not None
+    return exporting.export(find(run), target, hours, key_from, as_json=as_json)
 
 
 @cli.command()

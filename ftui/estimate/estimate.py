@@ -56,7 +56,7 @@ class Estimate:
         return [
             (one.offer.dollars, one.offer)
             for one in self.fittings(offers)
-            if one.offer.dollars and one.fit is not Fit.NO and self._has_format(one.gpu)
+            if one.offer.dollars is not None and one.fit is not Fit.NO and self._has_format(one.gpu)
         ]
 
     def _has_format(self, gpu: Gpu) -> bool:

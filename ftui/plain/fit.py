@@ -18,6 +18,7 @@ from ftui.plain.fit_source import Source, read_source
 from ftui.plan.hardware import Gpu
 from ftui.plan.models import BaseModel
 from ftui.plan.offer import Market, Offer
+from ftui.plan.plan import Plan
 from ftui.runs.peak_memory import Peak
 from ftui.text import printable
 
@@ -173,6 +174,19 @@ def _tell(found: Estimate, source: str, market: Market, asked: Sequence[Gpu]) ->
         console.line(f"Assumed: {assumption}.")
     if asked and found.fit(asked[0]) is Fit.NO:
         _tell_ways(found, asked[0])
+
+
+def tell_offers(plan: Plan) -> None:
+    """What a plan's target has on offer now, beside the memory that the plan needs.
+
+    Raises UsageError, TargetUnavailable, CannotSay.
+    """
+    source = Source(plan.settings, plan.gpus, plan.preset.path.parent)
+    found = estimate(plan.settings, _shape(source, plan.preset.name), max(plan.gpus, 1))
+    market = _market(source, plan.gpus, (), plan.target)
+    cheapest = found.cheapest(market.offers)
+    console.say(f"{market.source}, for about {memory_words(found.memory, plan.gpus)}:")
+    console.table([_row(found, one, cheapest) for one in found.fittings(market.offers)])
 
 
 def _tell_measured(found: Estimate, measured: Peak | None) -> None:

@@ -62,7 +62,8 @@ def ending(run: Run, end: RunState, history: History, wrong: Diagnosis | None) -
 
 def _took(history: History) -> str:
     took = f" in {duration(history.seconds)}" if history.seconds is not None else ""
-    return f"{history.step} steps{took}"
+    cost = f", {history.cost_words}" if history.cost_words else ""
+    return f"{history.step} steps{took}{cost}"
 
 
 def _evidence(wrong: Diagnosis) -> list[str]:
@@ -109,6 +110,9 @@ class Printer:
                 self._warned.clear()
                 words = self._history.newest_try.words or STARTS
                 console.line(f"{RunState.STARTING.glyph} {RunState.STARTING}  {words}")
+            case "phase" if "words" in event.values:
+                standing = RunState.TRAINING if self._history.training else RunState.STARTING
+                console.line(f"{standing.glyph} {shorten(str(event.values['words']), 200)}")
             case "train_begin":
                 begun = f"from step {event.step} of " if event.step else ""
                 console.line(f"● training  {begun}{event.max_steps} steps")

@@ -95,12 +95,24 @@ def _ask_fields(step: Step, plan: Plan, world: World) -> Plan:
     import questionary
 
     fields = [field for field in step.all_fields(world) if field.read(plan)]
+    if any(field.read(plan) for field in step.more_fields(world)):
+        _show_offers(plan)
     question = f"Change the details? ({_details(fields, plan)})"
     if not fields or not _asked(questionary.confirm(question, default=False)):
         return plan
     for field in fields:
         plan = _ask_field(field, plan, world)
     return plan
+
+
+def _show_offers(plan: Plan) -> None:
+    """What a rented machine would cost; where nobody tells it, why."""
+    from ftui.plain.fit import tell_offers
+
+    try:
+        tell_offers(plan)
+    except FtuiError as error:
+        console.say(f"▲ {error}")
 
 
 def _details(fields: Sequence[Field], plan: Plan) -> str:

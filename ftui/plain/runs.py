@@ -101,7 +101,7 @@ def clean(names: Sequence[str], *, whole: bool, yes: bool) -> int:
         return ExitCode.OK
     for entry, size in plan:
         console.line(f"{size_words(size):>9}  {entry.run.name}  {level.value}{_loss(entry, level)}")
-    if not yes and not _sure(f"Remove {size_words(sum(size for _, size in plan))}?"):
+    if not yes and not sure(f"Remove {size_words(sum(size for _, size in plan))}?"):
         return ExitCode.OK
     return _remove([entry for entry, _ in plan], level)
 
@@ -121,8 +121,8 @@ def _loss(entry: Entry, level: Level) -> str:
     return "; it cannot be resumed then" if resumable else ""
 
 
-def _sure(question: str) -> bool:
-    """Raises UsageError where nobody can be asked."""
+def sure(question: str) -> bool:
+    """Whether a person agrees to a removal. Raises UsageError where nobody can be asked."""
     import click
 
     if not sys.stdin.isatty():

@@ -39,9 +39,10 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
     """
     from ftui.runs.stop_on import remember
     from ftui.runs.store import state
-    from ftui.runtimes import Kind, find
+    from ftui.runtimes import find
     from ftui.serve.server import serve_run
     from ftui.targets import get
+    from ftui.targets.base import Offering
     from ftui.targets.documents import write_documents
     from ftui.targets.prepare import prepare
 
@@ -49,7 +50,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
     target = get(plan.target)
     _refuse_problems(target, plan)
     config = _checked_config(plan, target)
-    for kind in Kind:
+    for kind in target.needs_runtimes:
         if find(kind) is None:
             environments.make(kind)
     made = prepare(plan, target, config)
@@ -58,6 +59,8 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
         remember(made, stop_on)
     console.line(f"◌ {made.name}  {plan.preset.title}")
     console.say(f"  folder {made.folder}")
+    if isinstance(target, Offering):
+        console.say(f"  ending at the latest after {target.limits(plan)}")
     target.launch(made)
     try:
         code = follow.until_ended(made)

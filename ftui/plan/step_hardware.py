@@ -27,8 +27,10 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
 
 
 def _explain(plan: Plan, answer: str, world: World) -> str:
-    where = "This machine trains" if answer == "local" else f"A machine of {answer} trains"
-    return f"{where}. The run goes on when ftui is closed."
+    chosen = next(target for target in world.targets if target.name == answer)
+    where = f"{chosen.title} trains" if chosen.hired is None else f"{chosen.title} rents a machine"
+    offers = "" if chosen.hired is None else " m shows what is on offer, and the prices."
+    return f"{where}. The run goes on when ftui is closed.{offers}"
 
 
 def _write_gpus(plan: Plan, text: str) -> Plan:

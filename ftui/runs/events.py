@@ -8,7 +8,7 @@ Of ftui: launched (pid; of a later try also again, from_step, aside: see Try) ·
 (why, if a tripwire asked) · exit (code; negative = signal;
 why, if it never began; what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss,
 memory, log_size) · cost (dollars so far, an_hour: dollars of an hour now; of a rented machine, from
-time to time).
+time to time) · phase (words: where a run elsewhere stands, such as waiting for a machine).
 Of axolotl: train_begin (vocabulary: tokens the model chooses from; warmup_steps) · step · log ·
 evaluating (again and again while it lasts) · eval · saving · save (path) · train_end · saved (the
 final weights).

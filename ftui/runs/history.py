@@ -93,6 +93,8 @@ class History:
     """The last step is done; the final weights may still be on their way to the disk."""
     saved: bool = False
     """The final weights are on the disk."""
+    phase: str = ""
+    """Where a run elsewhere stands, in words of its target, until it trains."""
     cost: Cost | None = None
     """What was told last of what it costs; None on a machine of one's own."""
     exit_code: int | None = None
@@ -127,6 +129,8 @@ class History:
                 self.checkpoints.append(Point(event.step, event.time))
             case "cost":
                 self._add_cost(event)
+            case "phase":
+                self.phase = str(event.values.get("words", ""))
             case _:
                 self._add_ending(event)
 
@@ -155,6 +159,14 @@ class History:
             return None
         since = max(self.last_time - self.cost.time, 0.0)
         return self.cost.dollars + (since + self.seconds_left) / 3600 * self.cost.an_hour
+
+    @property
+    def cost_words(self) -> str:
+        """`$0.42 of about $3.10`, `$3.05`; nothing on a machine of one's own."""
+        if self.cost is None:
+            return ""
+        in_all = "" if self.dollars_in_all is None else f" of about ${self.dollars_in_all:.2f}"
+        return f"${self.cost.dollars:.2f}{in_all}"
 
     @property
     def seconds(self) -> float | None:
@@ -203,7 +215,7 @@ class History:
     def _launch(self, event: Event) -> None:
         """Another try, of which nothing is known yet."""
         self.training = self.stop_requested = self.train_ended = self.saved = False
-        self.exit_code, self.stop_reason = None, ""
+        self.exit_code, self.stop_reason, self.phase = None, "", ""
         self._before, self._try_begun = self.seconds or 0.0, None
         self.newest_try = Try(
             again=event.values.get("again") is True,
@@ -215,7 +227,7 @@ class History:
         """Training begins at the event's step: what an earlier try did after it is done again."""
         self.vocabulary = int(number(event.values.get("vocabulary")))
         self.warmup_steps = int(number(event.values.get("warmup_steps")))
-        self.pause, self.last_sign = "", event.time
+        self.pause, self.phase, self.last_sign = "", "", event.time
         self._paces.clear()
         self._before, self._try_begun = self.seconds or 0.0, event.time
         self._try_heard = event.time

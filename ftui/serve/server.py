@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftui import paths
-from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut
+from ftui.errors import TargetUnavailable, TimedOut
 from ftui.runs.model import Run
 from ftui.serve import records
 from ftui.targets.endpoint import Endpoint, Phase, Stage
-from ftui.targets.vllm import client, command
+from ftui.targets.vllm import client, command, readiness
 from ftui.targets.vllm import log as server_log
 
 START_SECONDS = 600.0
@@ -152,7 +152,7 @@ async def _until_ready(
         async with asyncio.timeout(launch.limit_seconds):
             await _until_up(process, launch, reach)
             reach(Stage.CHECKING)
-            await _check(launch)
+            await readiness.ask_each(launch.endpoint)
     except TimeoutError as error:
         raise TimedOut(
             f"vLLM was not ready after {launch.limit_seconds:.0f} s",
@@ -168,7 +168,8 @@ async def _until_up(
     loading = False
     while not await client.is_up(launch.endpoint):
         if process.poll() is not None:
-            raise _failed("vLLM ended while it started", launch, _ending(process.returncode))
+            why = _ending(process.returncode)
+            raise readiness.failed("vLLM ended while it started", launch.log_file, why)
         if not loading and server_log.is_loading(server_log.read(launch.log_file)):
             loading = True
             reach(Stage.LOADING)
@@ -180,26 +181,6 @@ def _ending(code: int) -> str:
     if code == 128 + signal.SIGKILL:
         return "it was killed, as happens when the memory is full"
     return f"exit code {code}"
-
-
-async def _check(launch: _Launch) -> None:
-    """Ask each model for one token: an engine that calls itself healthy may die of its first."""
-    for model in launch.endpoint.models:
-        try:
-            await client.answer(
-                launch.endpoint, model, [{"role": "user", "content": "Hi"}], max_tokens=1
-            )
-        except FtuiError as error:
-            why = error.why or error.what
-            raise _failed(f"vLLM serves {model} but cannot answer", launch, why) from error
-
-
-def _failed(what: str, launch: _Launch, why: str) -> RunFailed:
-    """A failure to start, explained by the log where it gives a reason."""
-    reason = server_log.reason(server_log.read(launch.log_file))
-    hint = server_log.hint(reason)
-    log = f"its log: {launch.log_file}"
-    return RunFailed(what, why=reason or why, hint=f"{hint}; {log}" if hint else log)
 
 
 async def _stop(process: subprocess.Popen[bytes]) -> None:

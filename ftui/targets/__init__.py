@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 from ftui.errors import UsageError
-from ftui.targets.base import Target
+from ftui.targets.base import Storing, Target
 from ftui.targets.local import LocalTarget
 
 
@@ -34,3 +35,10 @@ def get(name: str) -> Target:
     if name not in TARGETS:
         raise UsageError(f"there is no target {name!r}", hint=f"targets: {', '.join(TARGETS)}")
     return TARGETS[name]()
+
+
+@functools.cache
+def storing(name: str) -> Storing | None:
+    """The target of that name, if there is one and it keeps files of its runs elsewhere."""
+    target = TARGETS[name]() if name in TARGETS else None
+    return target if isinstance(target, Storing) else None

@@ -14,6 +14,7 @@ from ftui.plan.wish import Wish
 from ftui.runs.lock import Claim
 from ftui.runs.model import Run
 from ftui.runs.stop import Answer
+from ftui.runtimes.find import Kind
 from ftui.targets.endpoint import Endpoint, Phase
 from ftui.targets.stored import Fetched, Heap
 
@@ -45,6 +46,8 @@ class Target(Protocol):
     name: str
     title: str
     """For people: `This machine`."""
+    needs_runtimes: tuple[Kind, ...]
+    """What a run needs on this machine, to be trained and to be talked with."""
 
     def hardware(self, plan: Plan | None = None) -> Hardware:
         """What the target offers, or the machine that it would rent for a plan.
@@ -112,7 +115,10 @@ class Storing(Protocol):
         ...
 
     def discard(self, run: Run, heap: Heap) -> None:
-        """Remove a heap where it is kept, for good. Raises TargetUnavailable."""
+        """Remove a heap where it is kept, for good.
+
+        Raises UsageError while the run may be at work, TargetUnavailable.
+        """
         ...
 
 

@@ -23,6 +23,8 @@ class Endpoint:
     """What the server prints, as far as it has come to this machine."""
     front: str = ""
     """Who lets requests through to a server elsewhere, for people: `the dstack server`."""
+    terms: str = ""
+    """Where it is rented and when it ends: `Modal · L4 · $1.12/h · until 14:05`."""
 
     @property
     def models(self) -> tuple[str, ...]:

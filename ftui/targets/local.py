@@ -44,6 +44,7 @@ class LocalTarget:
 
     name = "local"
     title = "This machine"
+    needs_runtimes: tuple[Kind, ...] = (Kind.TRAIN, Kind.SERVE)
 
     def hardware(self, plan: Plan | None = None) -> Hardware:
         """What this machine offers, whatever the plan."""

@@ -59,38 +59,38 @@ class Fetched:
 
     @property
     def words(self) -> str:
-        """`9 files are in out/checkpoint-60, each verified by its sha256`."""
-        are = "is" if self.files == 1 else "are"
-        how = f"{self.summed} of them by their sha256" if self.summed else "by their size alone"
-        how = "each by its sha256" if self.summed == self.files else how
-        return f"{counted(self.files, 'file')} {are} in {self.folder}, verified {how}"
+        """`9 files in out/checkpoint-60, each verified by its sha256`."""
+        what = "sha256" if self.summed == self.files else "size"
+        more = f", {self.summed} by their sha256" if 0 < self.summed < self.files else ""
+        where = f"{counted(self.files, 'file')} in {self.folder}"
+        return f"{where}, each verified by its {what}{more}"
 
 
 def heaps(files: Iterable[StoredFile]) -> tuple[Heap, ...]:
-    """The files as heaps: the newest checkpoint first; last, unless there is nothing, everything."""
+    """The files as heaps: the newest checkpoint first, and last everything, if there is any."""
     found: dict[str, list[StoredFile]] = {}
     for file in files:
         found.setdefault(_name(PurePosixPath(file.path).parts), []).append(file)
     made = [_heap(name, tuple(mine)) for name, mine in found.items()]
     made.sort(key=_order)
     whole = tuple(file for heap in made for file in heap.files)
-    everything = Heap("everything", "all that is kept of the run", whole, folder="")
+    everything = Heap("everything", "all of the above", whole, folder="")
     return (*made, everything) if made else ()
 
 
 def _name(parts: tuple[str, ...]) -> str:
-    if parts[0] == "out" and len(parts) > 2:
-        if _CHECKPOINT.fullmatch(parts[1]) or parts[1] == "merged":
-            return parts[1]
+    below = parts[1] if parts[0] == "out" and len(parts) > 2 else ""
+    if _CHECKPOINT.fullmatch(below) or below == "merged":
+        return below
     return {"out": "weights", _LOG: "log", _INPUTS: "inputs"}.get(parts[0], "other")
 
 
 _WORDS = {
-    "weights": "the adapter, or the model that was trained whole",
-    "merged": "the adapter put into its base model",
-    "log": "log and events, in pieces",
-    "inputs": "what was sent along: rows, base model",
-    "other": "config, program, records",
+    "weights": "adapter, or whole model",
+    "merged": "adapter in its base",
+    "log": "log and events",
+    "inputs": "rows, model: sent along",
+    "other": "config, records",
 }
 _FOLDERS = {"merged": "out/merged", "log": _LOG, "inputs": _INPUTS}
 
@@ -98,7 +98,7 @@ _FOLDERS = {"merged": "out/merged", "log": _LOG, "inputs": _INPUTS}
 def _heap(name: str, files: tuple[StoredFile, ...]) -> Heap:
     if name in _WORDS:
         return Heap(name, _WORDS[name], files, _FOLDERS.get(name))
-    return Heap(name, "from which training can go on", files, f"out/{name}")
+    return Heap(name, "can be resumed from", files, f"out/{name}")
 
 
 def _order(heap: Heap) -> tuple[int, int]:

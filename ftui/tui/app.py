@@ -186,7 +186,7 @@ class FtuiApp(App[ExitCode]):
         To be called from a worker. Raises FtuiError when the run cannot be started.
         """
         asked = isinstance(self.opening, Launch)
-        missing = await in_background(self.services.missing)
+        missing = await in_background(lambda: self.services.missing(plan))
         if missing:
             from ftui.tui.screens.setup import SetupScreen
 

@@ -207,12 +207,13 @@ def _save(plan: Plan, shown: str) -> Plan:
     return plan.begun_with(text, settings, needs_of(settings))
 
 
-def _missing() -> dict[Kind, float]:
-    from ftui.runtimes import Kind, find
+def _missing(plan: Plan) -> dict[Kind, float]:
+    from ftui.runtimes import find
     from ftui.runtimes.pins import PYTHONS, recipe
+    from ftui.targets import get
     from ftui.targets.machine import detect
 
-    missing = [kind for kind in (Kind.TRAIN, Kind.SERVE) if find(kind) is None]
+    missing = [kind for kind in get(plan.target).needs_runtimes if find(kind) is None]
     gpu = bool(missing and detect().gpus)
     newest = max(PYTHONS)
     return {kind: recipe(kind, newest, gpu=gpu, torch_at_hand=False).disk_gib for kind in missing}
@@ -271,7 +272,7 @@ class Services:
     save: Callable[[Plan, str], Plan] = _save
     """Writes the shown config back into the person's own file; the same answers as a plan that
     begins with what the file holds then. Raises ConfigError."""
-    missing: Callable[[], dict[Kind, float]] = _missing
+    missing: Callable[[Plan], dict[Kind, float]] = _missing
     """The runtimes to make before a run can be trained and talked with, and their GiB of disk."""
     install: Callable[[Kind, Callable[[Progress], None], Event], None] = _install
     """Makes a runtime. Raises RuntimeMissing, Interrupted."""

@@ -19,7 +19,6 @@ from ftui.runs.checkpoints import checkpoints
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
 from ftui.runs.tail import EventFollower
-from ftui.targets.dstack.market import find_offers
 from ftui.targets.dstack.target import DstackTarget
 from ftui.targets.prepare import prepare
 from ftui.targets.resume import resume
@@ -181,23 +180,27 @@ def refused(dstack: Lab, target: DstackTarget, plan: Plan) -> TargetUnavailable:
 
 
 def test_a_secret_that_the_run_needs_and_the_project_lacks(
-    dstack: Lab, target: DstackTarget
+    dstack: Lab, target: DstackTarget, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
     plan = plan_of(wandb_project="ftui")
     error = refused(dstack, target, plan)
     assert "wandb_api_key" in error.what
-    assert "dstack secret set wandb_api_key" in error.hint
+    assert error.hint == 'dstack secret set wandb_api_key "$WANDB_API_KEY"'
 
-    dstack.ask("secrets/create_or_update", {"name": "wandb_api_key", "value": "not-a-real-one"})
+    values = secrets.plant(monkeypatch)
+    assert "--machine create_secrets=yes" in refused(dstack, target, plan).hint
+    assert dstack.ask("secrets/list") == []  # nobody has said so
+
     run = prepare(plan, target)
+    target.write(run, replace(plan, machine={"create_secrets": "yes"}))
     target.launch(run)
+    assert [one["name"] for one in dstack.ask("secrets/list")] == ["wandb_api_key"]
+    kept = dstack.ask("secrets/get", {"name": "wandb_api_key"})
+    assert kept["value"] == os.environ["WANDB_API_KEY"]
     document = yaml.safe_load((run.folder / "train.dstack.yml").read_text())
     assert document["env"] == ["WANDB_API_KEY=${{ secrets.wandb_api_key }}"]
-    assert not [
-        path
-        for path in run.folder.rglob("*")
-        if path.is_file() and b"not-a-real" in path.read_bytes()
-    ]
+    assert secrets.found(values, home) == []
 
 
 def test_a_project_without_a_fleet(
@@ -213,10 +216,18 @@ def test_a_project_without_a_fleet(
 
 
 def test_what_there_is_for_a_plan(dstack: Lab, target: DstackTarget) -> None:
-    plan = plan_of("llama3-8b-qlora")
-    [offer] = find_offers(plan)
-    assert offer.words.startswith("RTX4090 24 GiB · on demand")
-    assert find_offers(replace(plan, machine={"gpu": "H100"})) == []
+    plan = replace(plan_of("llama3-8b-qlora"), machine={"gpu": "H100"})
+    market = target.market(plan)
+    [offer] = market.offers
+    assert offer.gpu is not None
+    assert (offer.gpu.name, offer.gpu.compute_capability) == ("RTX 4090", "sm_89")
+    assert (offer.count, offer.dollars, offer.place) == (1, 0.0, "a fleet of one's own")
+    assert market.source.startswith("dstack's offers of ")
+    target.check(offer.wishes)
+
+    assert target.market(replace(plan, gpus=8)).offers == ()
+    [any_machine] = target.market(plan_of()).offers
+    assert any_machine.gpu is None
     assert dstack.at_work() == []
 
 

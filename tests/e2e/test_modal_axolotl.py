@@ -10,74 +10,79 @@ from pathlib import Path
 
 import pytest
 
+from ftui import demo
+from ftui.runs.model import Run
+from tests.standins.hub import NAME, Hub, hub
 from tests.standins.modal_server.lab import Lab, lab
 from tests.standins.modal_server.state import TOKEN
+from tests.standins.runs import history, wait_for
 
 FTUI = str(Path(sys.executable).with_name("ftui"))
 LIMIT = 900.0
 STEPS = 60
+SETTINGS = {"max_steps": STEPS, "evals_per_epoch": "null", "save_steps": 20}
 
 
-@pytest.fixture
-def modal(tmp_path: Path) -> Iterator[Lab]:
-    with lab(tmp_path / "modal") as made:
-        axolotl = Path(os.environ["FTUI_TRAIN_PYTHON"]).with_name("axolotl")
-        made.play(f'exec {axolotl} "$@"')
+@pytest.fixture(scope="module")
+def rows() -> Iterator[Hub]:
+    """A hub that has the built-in rows, under another name."""
+    shipped = demo.shipped("builtin:nl2sql/train.jsonl").read_bytes()
+    with hub({"train.jsonl": shipped}) as made:
         yield made
 
 
-def test_one_command_trains_on_modal_and_the_adapter_that_came_home_answers(
-    modal: Lab, home: Path
-) -> None:
-    done = ftui(modal, home, "--preset", "nano-sql-lora", "--target", "modal", "-y", "--plain")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{STEPS}/{STEPS}" in done.stdout
-    assert "✓ done" in done.stdout
+@pytest.fixture
+def modal(tmp_path: Path, rows: Hub) -> Iterator[Lab]:
+    with lab(tmp_path / "modal") as made:
+        python = Path(os.environ["FTUI_TRAIN_PYTHON"])
+        made.play(f'exec {python.with_name("axolotl")} "$@"')
+        made.play(f'exec {python} "$@"', "python")
+        made.state.container_env["HF_ENDPOINT"] = rows.url
+        yield made
 
-    [run] = (home / "runs").iterdir()
-    log = (run / "train.log").read_text()
-    assert "building the image" in log
+
+def test_one_command_trains_on_modal_through_a_crash_and_the_adapter_that_came_home_answers(
+    modal: Lab, home: Path, rows: Hub
+) -> None:
+    told = [f"{key}={value}" for key, value in SETTINGS.items()]
+    settings = [word for each in told for word in ("--set", each)]
+    started = (*("--preset", "nano-sql-lora", "--data", NAME, "--target", "modal"), *settings)
+    asked = ftui(modal, home, rows, *started, "-y", "--plain")
+    wait_for(lambda: bool(list(home.glob("runs/*/events.jsonl"))), "the launch", LIMIT)
+    [run] = [Run(folder) for folder in (home / "runs").iterdir()]
+    wait_for(lambda: history(run).step > 20 or asked.poll() is not None, "step 21", LIMIT)
+    modal.kill()
+    out, said = asked.communicate(timeout=LIMIT)
+    assert asked.returncode == 0, out + said
+    assert f"{STEPS}/{STEPS}" in out
+    assert "✓ done" in out
+
+    log = run.log_file.read_text()
+    assert log.index(f"downloading the rows {NAME}") < log.index("axolotl is at work")
+    assert "try 2, in another container: it goes on from step 20" in log
     assert "each verified by its sha256" in log
     for name in ("modal_app.py", "config.yml"):
-        assert str(home) not in (run / name).read_text()
-    assert not [file for file in run.rglob("*") if file.is_file() and holds(file, TOKEN[1])]
+        assert str(home) not in (run.folder / name).read_text()
+    assert not [file for file in run.folder.rglob("*") if file.is_file() and holds(file, TOKEN[1])]
     assert modal.at_work() == []
     assert modal.deployed() == []
 
-    answer = ftui(modal, home, "chat", "latest", question="How many rivers are there?\n")
-    assert answer.returncode == 0, answer.stderr
-    assert "SELECT COUNT(*) FROM rivers" in answer.stdout
+    chat = ftui(modal, home, rows, "chat", "latest")
+    answer, said = chat.communicate("How many rivers are there?\n", timeout=LIMIT)
+    assert chat.returncode == 0, said
+    assert "SELECT COUNT(*) FROM rivers" in answer
 
 
-def ftui(
-    modal: Lab, home: Path, *arguments: str, question: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    few = (
-        "--set",
-        f"max_steps={STEPS}",
-        "--set",
-        "evals_per_epoch=null",
-        "--data",
-        str(rows(home)),
-    )
-    return subprocess.run(
-        [FTUI, *arguments, *(few if question is None else ())],
-        capture_output=True,
+def ftui(modal: Lab, home: Path, rows: Hub, *arguments: str) -> subprocess.Popen[str]:
+    own = {"FTUI_HOME": str(home), "HF_ENDPOINT": rows.url, "HF_HOME": str(home / "hf")}
+    return subprocess.Popen(
+        [FTUI, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        input=question or "",
-        env={**os.environ, **modal.env, "FTUI_HOME": str(home)},
-        timeout=LIMIT,
-        check=False,
+        env={**os.environ, **modal.env, **own},
     )
-
-
-def rows(home: Path) -> Path:
-    """The built-in rows under another name: such a run is not evaluated on its own."""
-    from ftui import demo
-
-    file = home.parent / "my rows.jsonl"
-    file.write_bytes(demo.shipped("builtin:nl2sql/train.jsonl").read_bytes())
-    return file
 
 
 def holds(file: Path, text: str) -> bool:

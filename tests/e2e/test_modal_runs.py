@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ftui.errors import UsageError
+from ftui.errors import TargetUnavailable, UsageError
 from ftui.runs import store
 from ftui.runs.checkpoints import checkpoints
+from ftui.runs.history import Cost
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
 from ftui.runs.tail import EventFollower
@@ -60,6 +61,12 @@ def target(modal: Lab, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     modal.mend()
 
 
+def cost_of(run: Run) -> Cost:
+    told = history(run).cost
+    assert told is not None
+    return told
+
+
 def told_steps(run: Run) -> list[int]:
     """The steps of the loss, as any viewer sees them."""
     return [point.step for point in history(run).series.get("loss", [])]
@@ -83,6 +90,10 @@ def test_a_run_outlives_its_follower_and_a_lost_connection(
     take_up(run)  # what `ftui watch` does, in a process that knows nothing but the folder
     come_to(run, 3)
     assert state(run) is RunState.TRAINING
+    [everything] = target.stored(run)[-1:]
+    with pytest.raises(UsageError, match="may be at work"):
+        target.discard(run, everything)
+    assert cost_of(run).an_hour == pytest.approx(4 * 0.0473 + 16 * 0.008, abs=1e-3)
     with pytest.raises(UsageError, match=r"running|busy"):
         target.attach(run)
 
@@ -98,7 +109,9 @@ def test_a_run_outlives_its_follower_and_a_lost_connection(
     assert told_steps(run) == list(range(1, STEPS + 1))
     truth = (container / "truth").read_text().split()
     told = [f"{event.kind}:{event.step}" for event in EventFollower(run).poll()]
-    assert [one for one in told if one.partition(":")[0] not in ("launched", "exit")] == truth
+    of_ftui = ("launched", "exit", "cost", "phase")
+    assert [one for one in told if one.partition(":")[0] not in of_ftui] == truth
+    assert cost_of(run).an_hour == 0
     log = run.log_file.read_text()
     assert log.count(f"asked to train {STEPS} steps") == 1
     assert "@ftui" not in log
@@ -136,11 +149,14 @@ def test_a_preempted_run_goes_on_though_no_retries_are_allowed(
     run = launched(plan)
     let(modal, run, 3)
     come_to(run, 3)
-    modal.kill(preempt=True)
+    modal.take_away()
     wait_for(lambda: history(run).newest_try.again, "another try", LIMIT)
+    assert history(run).newest_try.from_step == 3  # saved in the seconds that were left
     let(modal, run, STEPS)
     come_to_end(run)
     assert state(run) is RunState.DONE, failure_words(run)
+    assert told_steps(run) == list(range(1, STEPS + 1))
+    assert "takes this machine away (preemption)" in log_of(run)
 
 
 def test_a_run_is_stopped_with_a_checkpoint_and_goes_on_from_it(
@@ -257,12 +273,34 @@ def test_a_run_that_was_lost_for_good_goes_on_from_the_checkpoint_that_came_home
     assert state(run) is RunState.FAILED
     assert "Runner failed" in failure_words(run)
     assert modal.at_work() == []
+    look_into_volume(modal, run, target)
 
     assert resume(run).place == "out/checkpoint-4"
     let(modal, run, STEPS)
     come_to_end(run)
     assert state(run) is RunState.DONE, failure_words(run)
     assert told_steps(run) == list(range(1, STEPS + 1))
+
+
+def look_into_volume(modal: Lab, run: Run, target: ModalTarget) -> None:
+    """What it keeps is listed, brought home as it was saved, and removed."""
+    heaps = {heap.name: heap for heap in target.stored(run)}
+    assert list(heaps)[:2] == ["checkpoint-4", "checkpoint-2"]
+    assert list(heaps)[-1] == "everything"
+    got = target.fetch(run, heaps["checkpoint-2"], lambda size: None)
+    assert (got.folder, got.files, got.summed) == ("out/checkpoint-2", 3, 3)
+    weights = Path("out/checkpoint-2/adapter_model.safetensors")
+    assert (run.folder / weights).read_bytes() == (modal.kept(run) / weights).read_bytes()
+    modal.state.faults.damages = "/checkpoint-4/optimizer"
+    with pytest.raises(TargetUnavailable, match=r"optimizer\.pt arrived damaged"):
+        target.fetch(run, heaps["checkpoint-4"], lambda size: None)
+    modal.state.faults.damages = ""
+    target.discard(run, heaps["checkpoint-2"])
+    assert "checkpoint-2" not in [heap.name for heap in target.stored(run)]
+    target.discard(run, heaps["everything"])
+    assert target.stored(run) == ()
+    assert not modal.kept(run).exists()
+    assert not list(run.folder.glob("fetching-*"))
 
 
 def test_a_stop_while_another_try_loads_keeps_what_the_first_one_saved(

@@ -17,10 +17,10 @@ import pytest_asyncio
 from ftui.errors import TargetUnavailable, UsageError
 from ftui.plan.plan import Evaluation
 from ftui.runs.model import Run
-from ftui.serve import client
-from ftui.serve.endpoint import Endpoint
 from ftui.serve.evaluate import evaluate
-from ftui.serve.server import Phase, Stage, serve_run
+from ftui.serve.server import serve_run
+from ftui.targets.endpoint import Endpoint, Phase, Stage
+from ftui.targets.vllm import client
 from tests.standins.adapter import make_run
 from tests.standins.servers import members_on_record, record_files, running
 

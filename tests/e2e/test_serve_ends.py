@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from ftui.runs import process
-from ftui.serve.server import Stage
+from ftui.targets.endpoint import Stage
 from tests.standins.adapter import make_run
 from tests.standins.servers import members_on_record, record, record_files, running, wait_for
 

@@ -46,11 +46,12 @@ class OpenAIServer:
     reply: Callable[[Request], Reply]
     port: int = 0
     key: str = ""
+    host: str = "127.0.0.1"
     requests: list[Request] = field(default_factory=list)
     client_gone: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> OpenAIServer:
-        self._http = _Http(("127.0.0.1", self.port), _Handler)
+        self._http = _Http((self.host, self.port), _Handler)
         self._http.owner = self
         self.port = self._http.server_address[1]
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
@@ -159,6 +160,7 @@ def main(arguments: list[str]) -> int:
         lambda request: broken if behaviour == "break" else Reply([f"I am {request['model']}"]),
         port=port,
         key=os.environ["VLLM_API_KEY"],
+        host=arguments[arguments.index("--host") + 1],
     ):
         threading.Event().wait()
     return 0

@@ -141,7 +141,7 @@ class Stage:
             validator=quiet_validator,
             count=count,
             edit=no_editor,
-            missing=lambda: dict.fromkeys(self.missing, 2.5),
+            missing=lambda plan: dict.fromkeys(self.missing, 2.5),
             install=self._install,
             prepare=self._prepare,
             launch=lambda plan, run: self.launched.append(run),

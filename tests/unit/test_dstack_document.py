@@ -21,7 +21,7 @@ from ftui.config.build import build
 from ftui.plan.plan import Needs, start
 from ftui.plan.presets import catalogue
 from ftui.runs.words import WORDS
-from ftui.targets.dstack import document, parcel
+from ftui.targets.dstack import document, job_script, parcel
 from ftui.targets.dstack.document import Wish, run_name
 from ftui.targets.dstack.options import Options, read
 
@@ -121,7 +121,7 @@ def test_secrets_are_references_and_only_those_that_the_project_has(tmp_path: Pa
 def test_tensorboard_has_its_port(tmp_path: Path) -> None:
     made = wish(tmp_path, {"use_tensorboard": True})
     assert [port.container_port for port in parsed(document.document(made)).ports] == [6006]
-    assert "tensorboard --logdir out" in document.job(made)
+    assert "tensorboard --logdir out" in job_script.script(made)
 
 
 @given(st.text(max_size=60), st.sampled_from(WORDS))
@@ -208,7 +208,7 @@ def job(folder: Path, made: Wish, trainer: str) -> subprocess.CompletedProcess[s
     programs.mkdir(parents=True)
     (programs / "axolotl").write_text(f"#!/bin/sh\n{trainer}\n")
     (programs / "axolotl").chmod(0o755)
-    (folder / "job.sh").write_text(document.job(made))
+    (folder / "job.sh").write_text(job_script.script(made))
     return subprocess.run(
         ["sh", str(folder / "job.sh")],
         env={"PATH": f"{programs}:{os.environ['PATH']}"},

@@ -303,3 +303,39 @@ def test_without_a_network_the_reason_is_told(fit: Fit, folder: Path) -> None:
     ended = fit(named(folder, "some/open"))
     assert ended.code == 3
     assert "HF_HUB_OFFLINE" in ended.err
+
+
+# What a target has on offer
+
+
+def test_what_modal_has_is_told_at_its_list_prices_where_it_cannot_be_asked(fit: Fit) -> None:
+    ended = fit("llama3-8b-qlora", "--target", "modal")
+    assert ended.code == 0
+    assert "Prices: Modal's list of" in ended.out
+    assert "RTX-PRO-6000" in ended.out
+    assert ended.out.count("least an hour") == 1
+
+
+def test_the_offers_are_in_the_document_with_what_to_ask_for(fit: Fit) -> None:
+    told = json.loads(fit("llama3-8b-qlora", "--target", "modal", "--gpus", "2", "--json").out)
+    offer = next(one for one in told["offers"] if one["gpu"] == "H100")
+    assert (offer["gpus"], offer["fit"], offer["machine"]) == (2, "fits", {"gpu": "H100"})
+    assert told["usd_per_hour"]["H100"] == pytest.approx(offer["usd_per_hour"] / 2, abs=1e-4)
+    assert told["prices"].startswith("Modal's list of")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--target", "local"], 2, "rents no machines"),
+        (["--target", "moon"], 2, "there is no target 'moon'"),
+        (["--target", "modal", "--gpu", "a10"], 2, "give one of them"),
+        (["--target", "dstack"], 3, "not logged in to dstack"),
+    ],
+)
+def test_a_target_that_cannot_be_asked_is_said_so(
+    fit: Fit, arguments: list[str], code: int, words: str
+) -> None:
+    ended = fit("llama3-8b-qlora", *arguments)
+    assert ended.code == code
+    assert words in ended.err

@@ -130,3 +130,30 @@ def test_rows_named_on_the_command_line_are_asked_about_first(person: Person) ->
     assert person.asked[0][0] == "Which column is the question?"
     assert answered.get("datasets.0.path") == str(Path("odd.jsonl").absolute())
     assert answered.get("datasets.0.type.field_output") == "reply_text"
+
+
+def test_a_rented_machine_is_asked_for_beside_what_is_on_offer(
+    person: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person.answers = {
+        "Where should it run?": ["modal"],
+        "Change the details? (gpus": ["yes"],
+        "GPUs:": ["2"],
+        "GPU type:": ["FOO", "H100"],
+        "Dollars at most:": ["20"],
+    }
+    answered = prompts.ask(start(find("llama3-8b-qlora")))
+    assert answered.machine == {"gpu": "H100", "max_dollars": "20"}
+    told = capsys.readouterr()
+    assert "Modal's list of" in told.err
+    assert "least an hour" in told.out
+    assert "✗ Modal has no GPU 'FOO'" in told.err
+    flags = plan_from_flags(
+        survey(),
+        preset="llama3-8b-qlora",
+        config=None,
+        target="modal",
+        gpus="2",
+        machine=("gpu=H100", "max_dollars=20"),
+    )
+    assert answered == flags

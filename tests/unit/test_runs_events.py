@@ -168,3 +168,30 @@ def test_an_appended_event_ends_a_torn_line_first(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_to_the_caller() -> None:
     with pytest.raises(OSError, match="No space left"):
         events.append(Path("/dev/full"), "exit", code=0)
+
+
+# What it costs
+
+
+def test_the_cost_is_what_was_told_last_and_goes_on_at_the_pace_of_the_steps() -> None:
+    told = history(
+        line("train_begin", ts=0.0),
+        line("log", 2, ts=60.0, loss=1.0),
+        line("cost", ts=60.0, dollars=0.5, an_hour=3.0),
+        line("log", 5, ts=3600.0, loss=1.0),
+    )
+    assert told.cost is not None
+    assert (told.cost.dollars, told.cost.an_hour) == (0.5, 3.0)
+    # An hour for five of ten steps: 59 minutes since the event, and an hour to come.
+    assert told.dollars_in_all == pytest.approx(0.5 + 3.0 * (59 + 60) / 60)
+    assert told.cost_words == "$0.50 of about $6.45"
+
+
+def test_a_run_that_has_ended_tells_its_cost_alone_and_ones_own_machine_none() -> None:
+    ended = history(line("log", 10, loss=1.0), line("cost", dollars=3.05, an_hour=0))
+    assert ended.cost_words == "$3.05"
+    assert history(line("log", 10, loss=1.0)).cost_words == ""
+
+
+def test_an_odd_cost_does_no_harm() -> None:
+    assert history(line("cost", dollars="much", an_hour=None)).cost_words == "$0.00"

@@ -74,9 +74,13 @@ class Api:
 
     # ── Asking ───────────────────────────────────────────────────────────────────────────────
 
-    async def plan(self, run_spec: Json) -> Json:
-        """What would become of a run: `{"run_spec", "current_resource", "job_plans": […]}`."""
-        body = {"run_spec": run_spec, "max_offers": _OFFERS}
+    async def plan(self, run_spec: Json, *, most: int = _OFFERS, to_run: bool = True) -> Json:
+        """What would become of a run: `{"run_spec", "current_resource", "job_plans": […]}`.
+
+        It tells the cheapest `most` offers; of all fleets that are named, where it is not `to_run`,
+        else of the one fleet that would be taken.
+        """
+        body = {"run_spec": run_spec, "max_offers": most, "for_offers_only": not to_run}
         return self._object(await self._project("runs/get_plan", body), "run_spec", "job_plans")
 
     async def run(self, name: str) -> Json | None:

@@ -1,4 +1,4 @@
-"""train.dstack.yml and job.sh: what runs on dstack, readable, and of use without ftui.
+"""train.dstack.yml: what runs on dstack, readable, and of use without ftui.
 
 `dstack apply -f train.dstack.yml` in the run folder does the same. YAML as dstack 0.22.5 reads it.
 """
@@ -19,13 +19,6 @@ DOCUMENT = "train.dstack.yml"
 JOB = "job.sh"
 PLUGIN = "ftui_events.py"
 CONFIG = "config.yml"
-MARK = "@ftui "
-"""Begins what ftui reads out of a job's output: an event, or that the results are ready."""
-READY = "ready "
-FETCHED = "fetched"
-"""A file that the job waits for: its results have been brought home."""
-HOLD_SECONDS = 1800
-_END = "ftui-end"
 
 IMAGE = "axolotlai/axolotl:main-latest"
 _INSTALL = (
@@ -69,7 +62,7 @@ def run_name(name: str) -> str:
 def wanted_secrets(config: Mapping[str, Any]) -> dict[str, str]:
     """The secrets that a config may need: by environment variable, the secret's name."""
     wanted = {}
-    if _asks_hub(config):
+    if asks_hub(config):
         wanted["HF_TOKEN"] = _SECRETS["HF_TOKEN"]
     if config.get("wandb_project") and config.get("use_wandb") is not False:
         wanted["WANDB_API_KEY"] = _SECRETS["WANDB_API_KEY"]
@@ -81,63 +74,6 @@ def document(wish: Wish) -> str:
     return "\n".join(_lines(wish)) + "\n"
 
 
-def job(wish: Wish, checkpoint: str = "") -> str:
-    """The text of job.sh, which the container runs. `checkpoint`: where training goes on from."""
-    config = wish.parcel.config
-    joins = "".join(f"cat {name}.part* >{name}\n" for name in wish.parcel.joined)
-    lines = list(_exports(wish))
-    exports = "\n".join(f"export {assignments}" for assignments in lines)
-    board = "tensorboard --logdir out --host 0.0.0.0 --port 6006 >/dev/null 2>&1 &\n"
-    launcher = "" if wish.gpus > 1 else " --launcher python"
-    going_on = f" --resume-from-checkpoint {checkpoint}" if checkpoint else ""
-    return _JOB.format(
-        joins=joins,
-        exports=exports,
-        board=board if config.get("use_tensorboard") else "",
-        train=f"axolotl train {CONFIG}{launcher}{going_on}",
-        mark=MARK,
-        ready=READY,
-        fetched=FETCHED,
-        end=_END,
-        minutes=HOLD_SECONDS // 60,
-        seconds=HOLD_SECONDS,
-    )
-
-
-_JOB = """\
-#!/bin/sh
-# What the container runs; {mark}marks what ftui reads out of the output. See train.dstack.yml.
-cd -- "$(dirname -- "$0")" || exit 1
-{joins}{exports}
-
-: >>events.jsonl
-# Events leave with the log, each as one marked line, until a line that says `{end}`.
-tail -n +1 -f --pid=$$ events.jsonl | sed -u -n '/^{end}$/q; /./s/^/{mark}/p' &
-events=$!
-{board}{train}
-code=$?
-printf '\n{end}\n' >>events.jsonl && wait $events
-if [ -d out ]; then
-  # The results are lost with the container: it waits up to {minutes} min until they are fetched.
-  echo "{mark}{ready}$code"
-  left={seconds}
-  while [ ! -e {fetched} ] && [ $left -gt 0 ]; do sleep 1; left=$((left - 1)); done
-fi
-exit $code
-"""
-
-
-def _exports(wish: Wish) -> Iterator[str]:
-    yield "AXOLOTL_DO_NOT_TRACK=1 DO_NOT_TRACK=1"
-    if not _asks_hub(wish.parcel.config):
-        yield "HF_HUB_OFFLINE=1  # model and data came along: ask no hub"
-    if not wish.gpus:
-        yield 'CUDA_VISIBLE_DEVICES=""  # on no GPU, whatever the machine has'
-    yield 'PYTHONPATH="$PWD"  # where ftui_events.py is'
-    yield 'FTUI_EVENTS="$PWD/events.jsonl"  # where it writes'
-    yield "PYTHONUNBUFFERED=1"
-
-
 def _lines(wish: Wish) -> Iterator[str]:
     options = wish.options
     yield f"# {' '.join(wish.title.split())}"
@@ -145,6 +81,8 @@ def _lines(wish: Wish) -> Iterator[str]:
     yield f"#   dstack apply -f {DOCUMENT}"
     yield "type: task"
     yield f"name: {wish.name}"
+    if options.nodes > 1:
+        yield f"nodes: {options.nodes}  # machines, in a fleet with `placement: cluster`"
     yield from _surroundings(options)
     yield f"working_dir: /workspace/{wish.name}"
     yield from _environment(wish)
@@ -188,17 +126,23 @@ def _resources(wish: Wish) -> Iterator[str]:
 
 
 def gpu_request(gpus: int, memory_gib: float, name: str = "") -> str:
-    """GPUs as dstack asks for them: `24GB..:2`, `A100:80GB..:1`, or `0..` for any or none."""
+    """GPUs as dstack asks for them: `nvidia:24GB..:2`, or `0..` for any or none.
+
+    A name may come with a memory of its own: `A100:80GB`. Without the maker, dstack offers AMD's
+    cards, too, for an image that it does not know.
+    """
     if not gpus:
         return "0.."
-    memory = f"{memory_gib:.0f}GB.." if memory_gib else ""
-    return ":".join(filter(None, (name, memory, str(gpus))))
+    card, _, own = name.partition(":")
+    memory = own.removesuffix("GB") or (f"{memory_gib:.0f}" if memory_gib else "")
+    return ":".join(filter(None, ("nvidia", card, f"{memory}GB.." if memory else "", str(gpus))))
 
 
 def _limits(wish: Wish) -> Iterator[str]:
     options = wish.options
     yield f"spot_policy: {options.spot_policy}"
-    yield f"max_price: {options.price_cap(wish.gpus):g}  # $/h"
+    each = " of each machine" if options.nodes > 1 else ""
+    yield f"max_price: {options.price_cap(wish.gpus):g}  # $/h{each}"
     yield f"max_duration: {options.max_duration}"
     yield f"idle_duration: {options.idle_duration}  # then an unused machine is given back"
     yield "retry:"
@@ -206,12 +150,12 @@ def _limits(wish: Wish) -> Iterator[str]:
     yield f"  duration: {options.retry_duration}"
 
 
-def _asks_hub(config: Mapping[str, Any]) -> bool:
+def asks_hub(config: Mapping[str, Any]) -> bool:
     """Whether the base model or a dataset does not come along."""
     entries = [*(config.get("datasets") or ()), *(config.get("test_datasets") or ())]
     paths = [entry.get("path") if isinstance(entry, dict) else entry for entry in entries]
     wanted = (config.get("base_model"), *paths)
-    return not all(isinstance(one, str) and one.startswith("./") for one in wanted)
+    return not all(isinstance(one, str) and one.startswith(("./", "/")) for one in wanted)
 
 
 def _text(value: str) -> str:

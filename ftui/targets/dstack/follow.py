@@ -5,25 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ftui.errors import FtuiError, TargetUnavailable
-from ftui.runs import events
+from ftui.runs import events, process
 from ftui.runs.history import History
 from ftui.runs.model import Run
+from ftui.runs.store import read_record
 from ftui.runs.tail import EventFollower
 from ftui.targets.dstack import machine, position, results, shell, states
 from ftui.targets.dstack.api import LOGS_AT_ONCE, Api, Json, Unreachable
+from ftui.targets.dstack.cost import Meter
 from ftui.targets.dstack.lines import Lines, Taken
 from ftui.targets.dstack.live import Live
+from ftui.targets.dstack.machine import Left
 from ftui.targets.dstack.shell import Shell, ShellFailed
 from ftui.targets.remote.wires import Wires
 
 _PATIENCE_SECONDS = 30.0
 """A server that does not answer for so long is worth a line in the log."""
 _LOST_CODE = 1
+_SEE_OFF_SECONDS = 10.0
+"""How often the server is asked whether a machine is given back."""
 _FETCH_SECONDS = 60.0
 """The longest pause between two tries to bring the results home."""
 _AGAIN = {"again": True}
@@ -41,6 +47,8 @@ class Follower:
         self._lines = Lines(position.rest_of(self._sink.position))
         self._events, self._history = EventFollower(run), History()
         self._live, self._wires = Live(self._sink.append_live), Wires(run)
+        self._meter = Meter(run, self._sink.position.before)
+        self._left = Left()
         self._stop_passed_on = False
         self._fetches, self._fetch_at = 0, 0.0
         self._fetch_problem = ""
@@ -59,6 +67,7 @@ class Follower:
             try:
                 run = await api.run(self._name)
                 if run is None:
+                    self._meter.end()
                     self._end(_LOST_CODE, "dstack does not know the run any more")
                     return
                 await self._pull_all(api, run)
@@ -71,6 +80,16 @@ class Follower:
             if await self._act(api, run):
                 return
             await asyncio.sleep(self._poll_seconds)
+
+    async def see_off(self, api: Api) -> None:
+        """Once the run is over: wait until its machine is given back, and say so."""
+        if not self._left.costs:
+            return
+        words = await machine.given_back(api, self._left, _SEE_OFF_SECONDS)
+        with contextlib.suppress(FtuiError, OSError):
+            follower = read_record(self._run).supervisor
+            if follower == process.identify(os.getpid()):  # else the run has gone on meanwhile
+                self._tell(words)
 
     def give_up(self, error: FtuiError | OSError) -> None:
         """Say why nobody follows the run any more. It goes on; another follower takes it up."""
@@ -117,10 +136,12 @@ class Follower:
         """Bring results home, pass a stop on; whether the run is over and all is written down."""
         standing = states.standing(run)
         self._history.extend(self._events.poll())
+        self._meter.look(run)
         if standing.over:
             with contextlib.suppress(Unreachable):  # the end of the run is known all the same
-                self._tell(await machine.afterwards(api, run))
-            self._end(*self._verdict(standing), dollars=float(run.get("cost") or 0.0))
+                self._left = await machine.left(api, run)
+                self._tell(self._left.words)
+            self._end(*self._verdict(standing))
             return True
         self._wires.look(self._history)
         here = self._sink.position
@@ -195,10 +216,9 @@ class Follower:
 
     # ── What is said ─────────────────────────────────────────────────────────────────────────
 
-    def _end(self, code: int, why: str, dollars: float = 0.0) -> None:
+    def _end(self, code: int, why: str) -> None:
         self._sink.append(Taken(self._lines.end()), rest="")
-        values: dict[str, Any] = {"why": why} if why else {}
-        values |= {"dollars": dollars} if dollars else {}
+        values = {"why": why} if why else {}
         size = self._run.log_file.stat().st_size if self._run.log_file.exists() else 0
         events.append(self._run.events_file, "exit", code=code, log_size=size, **values)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from ftui.targets.dstack.document import MARK, READY
+from ftui.targets.dstack.job_script import MARK, READY
 
 _MARK, _READY = MARK.encode(), READY.encode()
 

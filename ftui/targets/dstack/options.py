@@ -17,16 +17,20 @@ KEY = "dstack"
 
 SPOT = ("auto", "spot", "on-demand")
 _DURATION = (r"\d+[smhdw]", "a duration, such as 30m or 12h")
+_CARD = r"[A-Za-z][A-Za-z0-9._+-]*"
 _FORMS: Mapping[str, tuple[str, str]] = {
     "install": ("", "yes or no"),
-    "gpu": (r"[A-Za-z][A-Za-z0-9._+-]*(?:,[A-Za-z][A-Za-z0-9._+-]*)*", "a GPU's name, as A100"),
+    "gpu": (rf"{_CARD}(?:,{_CARD})*(?::\d+GB)?", "a GPU's name, as A100 or A100:80GB"),
     "spot_policy": ("|".join(SPOT), f"one of {', '.join(SPOT)}"),
     "max_price": ("", "a number of dollars an hour"),
     "max_duration": _DURATION,
     "idle_duration": _DURATION,
     "retry_duration": _DURATION,
+    "create_secrets": ("", "yes or no"),
+    "nodes": (r"[1-9]|[1-5]\d|6[0-4]", "a number of machines, at most 64"),
 }
 """By option: how it is written, and that in words."""
+_SWITCHES = ("install", "create_secrets")
 _YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
 _GPU_DOLLARS = 4.0
 """$/h of one GPU that nobody is surprised by: an H100 costs less, eight of them do not."""
@@ -40,7 +44,7 @@ class Options:
     install: bool = False
     """Whether axolotl is installed by hand on dstack's own image, instead of axolotl's image."""
     gpu: str = ""
-    """A GPU's name, such as `A100`; empty = any that has the memory."""
+    """A GPU's name, such as `A100` or `A100:80GB`; empty = any that has the memory."""
     spot_policy: str = "auto"
     max_price: float = 0.0
     """$/h; 0 = four dollars a GPU, or one dollar where there is none."""
@@ -50,8 +54,14 @@ class Options:
     retry_duration: str = "1h"
     """How long another machine is looked for when there is none, or it was taken away."""
 
+    create_secrets: bool = False
+    """Whether secrets that the project lacks are made of this environment's variables."""
+
+    nodes: int = 1
+    """Machines that train together, each with so many GPUs."""
+
     def price_cap(self, gpus: int) -> float:
-        """The most that an hour may cost, in dollars."""
+        """The most that an hour of one machine may cost, in dollars."""
         return self.max_price or (_GPU_DOLLARS * gpus if gpus else _CPU_DOLLARS)
 
 
@@ -66,13 +76,13 @@ def parse(wishes: Mapping[str, str]) -> Options:
 
 
 def _value(name: str, text: str) -> Any:
-    if name == "install" and text.lower() in _YES_OR_NO:
+    if name in _SWITCHES and text.lower() in _YES_OR_NO:
         return _YES_OR_NO[text.lower()]
     if name == "max_price":
         with contextlib.suppress(ValueError):
             if 0 < float(text) < math.inf:
                 return float(text)
-    elif name != "install" and re.fullmatch(_FORMS[name][0], text):
-        return text
+    elif name not in _SWITCHES and re.fullmatch(_FORMS[name][0], text, re.ASCII):
+        return int(text) if name == "nodes" else text
     wanted = _FORMS[name][1]
     raise UsageError(f"--machine {name}={text}: {text!r} is not {wanted}")

@@ -51,8 +51,8 @@ def pack(config: Mapping[str, Any], folder: Path, checkpoint: str = "") -> Parce
     for old in (folder / FOLDER).glob("checkpoint-*"):
         shutil.rmtree(old)
     if checkpoint:
-        copy_files(folder / checkpoint, folder / FOLDER / Path(checkpoint).name, _split)
-    return _listed(bring(config, folder, _split), folder)
+        copy_files(folder / checkpoint, folder / FOLDER / Path(checkpoint).name, split)
+    return _listed(bring(config, folder, split), folder)
 
 
 def parts(file: Path) -> list[Path]:
@@ -74,7 +74,7 @@ def _listed(config: Mapping[str, Any], folder: Path) -> Parcel:
     return Parcel(config, tuple(sent), tuple(joined), size)
 
 
-def _split(file: Path) -> None:
+def split(file: Path) -> None:
     """A file that is too large to travel whole, in parts beside it."""
     if file.stat().st_size <= PART_BYTES:
         return

@@ -19,6 +19,7 @@ from typing import Any
 
 from ftui import paths
 from ftui.runs.model import Run
+from ftui.runs.tail import read_history
 from ftui.targets.dstack.lines import Taken
 
 FILE = "dstack.json"
@@ -40,6 +41,8 @@ class Position:
     """The trainer's exit code, once its results wait in the container."""
     fetched: bool = False
     """Whether they are here, and verified."""
+    before: float = 0.0
+    """Dollars of the launches before this one."""
     told: str = ""
     """The last word on the run's state that was written to the log."""
 
@@ -50,7 +53,12 @@ def read(run: Run) -> Position:
         raw: Any = json.loads((run.folder / FILE).read_text(encoding="utf-8"))
         known = {one.name for one in fields(Position)}
         return Position(**{name: value for name, value in raw.items() if name in known})
-    return Position(log_size=_size(run.log_file), events_size=_size(run.events_file))
+    cost = read_history(run).cost
+    return Position(
+        log_size=_size(run.log_file),
+        events_size=_size(run.events_file),
+        before=cost.dollars if cost else 0.0,
+    )
 
 
 def write(run: Run, position: Position) -> None:

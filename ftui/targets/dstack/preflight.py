@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 
 from ftui.errors import TargetUnavailable, UsageError
+from ftui.plan.offer import Offer
 from ftui.targets.dstack import states
 from ftui.targets.dstack.api import Api, Json
-from ftui.targets.dstack.offers import Offer, offers
+from ftui.targets.dstack.offers import offers
 
+_NEEDED = ("WANDB_API_KEY",)
+"""Secrets without which a run that wants them fails. A token of the hub is needed by few."""
 FLEET = """type: fleet
 name: default
 nodes: 0..2
@@ -18,15 +22,25 @@ resources:
 """A fleet that costs nothing until a run needs a machine."""
 
 
-async def refuse_no_fleet(api: Api) -> None:
-    """Raises TargetUnavailable when the project has no fleet: no run ever starts there."""
-    if not await api.fleets():
-        raise TargetUnavailable(
-            f"the dstack project {api.login.project!r} has no fleet",
-            where=api.login.url,
-            why="without one, no run gets a machine",
-            hint=f"save this as fleet.dstack.yml, then dstack apply -f fleet.dstack.yml:\n{FLEET}",
-        )
+async def refuse_no_fleet(api: Api) -> list[str]:
+    """The project's fleets, as a run names them.
+
+    Raises TargetUnavailable when there is none: no run ever starts there.
+    """
+    if found := await api.fleets():
+        return [_reference(fleet, api.login.project) for fleet in found]
+    raise TargetUnavailable(
+        f"the dstack project {api.login.project!r} has no fleet",
+        where=api.login.url,
+        why="without one, no run gets a machine",
+        hint=f"save this as fleet.dstack.yml, then dstack apply -f fleet.dstack.yml:\n{FLEET}",
+    )
+
+
+def _reference(fleet: Json, project: str) -> str:
+    """A fleet's name; that of another project, which lends it, comes before it."""
+    name, owner = str(fleet.get("name", "")), str(fleet.get("project_name") or project)
+    return name if owner == project else f"{owner}/{name}"
 
 
 async def refuse_taken(api: Api, name: str) -> None:
@@ -40,21 +54,46 @@ async def refuse_taken(api: Api, name: str) -> None:
         )
 
 
-async def missing_secrets(api: Api, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Those of the wanted secrets that the project lacks: by variable, the secret's name."""
-    known = await api.secrets() if wanted else frozenset()
-    return {variable: name for variable, name in wanted.items() if name not in known}
+async def known_secrets(api: Api, wanted: Mapping[str, str], *, create: bool) -> frozenset[str]:
+    """The names of the project's secrets. `wanted`: by environment variable, the secret's name.
+
+    Those that it lacks are made of this environment's variables first, where a person says so.
+    """
+    known = await api.secrets()
+    for variable, name in wanted.items() if create else ():
+        value = os.environ.get(variable)
+        if value and name not in known:
+            await api.create_secret(name, value)
+            known |= {name}
+    return known
 
 
-def refuse_missing(missing: Mapping[str, str], needed: Collection[str], where: str) -> None:
+def refuse_missing(wanted: Mapping[str, str], known: Collection[str], where: str) -> None:
     """Raises TargetUnavailable when a secret is missing without which the run fails."""
-    for variable, name in missing.items():
-        if variable in needed:
+    for variable, name in wanted.items():
+        if variable in _NEEDED and name not in known:
             raise TargetUnavailable(
                 f"the project has no secret {name!r}, which the run needs as {variable}",
                 where=where,
-                hint=f'dstack secret set {name} "${variable}"',
+                hint=_remedy(variable, name),
             )
+
+
+def advice(wanted: Mapping[str, str], known: Collection[str]) -> list[str]:
+    """A line on each secret that the project lacks, and that the run may do without."""
+    return [
+        f"the project has no secret {name!r} ({variable}), which a gated model or dataset needs: "
+        + _remedy(variable, name)
+        for variable, name in wanted.items()
+        if variable not in _NEEDED and name not in known
+    ]
+
+
+def _remedy(variable: str, name: str) -> str:
+    by_hand = f'dstack secret set {name} "${variable}"'
+    if os.environ.get(variable):
+        return f"--machine create_secrets=yes makes it of your {variable}; or {by_hand}"
+    return by_hand
 
 
 def cheapest(plan: Json, asked: str, cap: float) -> Offer:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from ftui.runs.model import Run
-from ftui.targets.dstack.document import FETCHED
+from ftui.targets.dstack.job_script import FETCHED
 from ftui.targets.dstack.shell import Shell, ShellFailed
 
 _LIST_SECONDS = 600.0

@@ -9,6 +9,8 @@ from typing import Any
 
 _Json = Mapping[str, Any]
 _OVER = ("done", "failed", "terminated")
+JOB_OVER = ("done", "failed", "terminated", "aborted")
+"""What dstack says of a job that costs nothing more."""
 _UNKNOWN_CODE = 1
 _MISSING = re.compile(r"missing vars: \['secrets\.(?P<name>[^']+)'")
 
@@ -92,6 +94,12 @@ def submissions(run: _Json) -> list[str]:
     """The ids of every try of the run's first job, the oldest first."""
     jobs = run.get("jobs") or ()
     return [str(one["id"]) for one in jobs[0].get("job_submissions") or ()] if jobs else []
+
+
+def newest(run: _Json) -> list[_Json]:
+    """The newest try of each of the run's jobs: one a machine."""
+    tries = (job.get("job_submissions") or () for job in run.get("jobs") or ())
+    return [each[-1] for each in tries if each]
 
 
 def _progress(job: _Json) -> str:

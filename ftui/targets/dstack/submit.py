@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ftui import paths
 from ftui.config.edit_text import rewrite
-from ftui.errors import ConfigError, RunNotFound, UsageError
+from ftui.errors import ConfigError, UsageError
+from ftui.plan.offer import Offer
 from ftui.plan.plan import Needs
 from ftui.plan.yaml_source import YamlProblem, mapping
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record, write_record
-from ftui.targets.dstack import document, options, parcel, preflight
-from ftui.targets.dstack.api import Api, Json
-from ftui.targets.dstack.offers import Offer
+from ftui.targets.dstack import document, hand_in, job_script, options, parcel, preflight, together
+from ftui.targets.dstack.api import Api
 from ftui.targets.remote.inputs import FOLDER
 
-_NEEDED = ("WANDB_API_KEY",)
-"""Secrets without which a run that wants them fails. A token of the hub is needed by few."""
 _MOST_MIB = parcel.TOTAL_BYTES >> 20
 _SCRIPT = """\
 #!/bin/sh
@@ -39,8 +35,9 @@ class Submitted:
     """A run that dstack has taken."""
 
     name: str
-    id: str
     offer: Offer
+    advice: Sequence[str] = ()
+    """What may be missing."""
 
 
 def write_files(
@@ -48,9 +45,13 @@ def write_files(
 ) -> document.Wish:
     """Write train.dstack.yml, job.sh and inputs/, with the config's paths seen from the folder.
 
-    Raises ConfigError, RunNotFound, OSError, and UsageError when too much would travel.
+    Raises ConfigError, RunNotFound, OSError, and UsageError when too much would travel, or for what
+    several machines cannot do.
     """
     record = read_record(run)
+    asked = options.read(record.extra)
+    if asked.nodes > 1:
+        together.refuse(record.gpus, hand_in.configuration(run.config_file), checkpoint)
     text = paths.read_config(run.config_file)
     try:
         packed = parcel.pack(mapping(text).data, run.folder, checkpoint)
@@ -70,13 +71,13 @@ def write_files(
         title=record.title,
         gpus=record.gpus,
         needs=needs,
-        options=options.read(record.extra),
+        options=asked,
         parcel=packed,
         secrets=secrets,
     )
     paths.write_atomic(run.folder / document.DOCUMENT, document.document(wish))
     begins = f"{FOLDER}/{Path(checkpoint).name}" if checkpoint else ""
-    paths.write_atomic(run.folder / document.JOB, document.job(wish, begins), mode=0o755)
+    paths.write_atomic(run.folder / document.JOB, job_script.script(wish, begins), mode=0o755)
     script = _SCRIPT.format(document=document.DOCUMENT)
     paths.write_atomic(run.script_file, script, mode=0o755)
     return wish
@@ -88,23 +89,27 @@ async def submit(api: Api, run: Run, needs: Needs, checkpoint: str = "") -> Subm
     Raises TargetUnavailable, UsageError, ConfigError, RunNotFound, OSError; nothing runs then.
     """
     await preflight.refuse_no_fleet(api)
-    wish = write_files(run, needs, await api.secrets(), checkpoint)
-    wanted = document.wanted_secrets(wish.parcel.config)
-    missing = await preflight.missing_secrets(api, wanted)
-    preflight.refuse_missing(missing, _NEEDED, api.login.url)
+    asked = options.read(read_record(run).extra)
+    if asked.nodes > 1:
+        await together.refuse_scattered(api)
+    wanted = document.wanted_secrets(hand_in.configuration(run.config_file))
+    secrets = await preflight.known_secrets(api, wanted, create=asked.create_secrets)
+    preflight.refuse_missing(wanted, secrets, api.login.url)
+    wish = write_files(run, needs, secrets, checkpoint)
     await preflight.refuse_taken(api, wish.name)
-    configuration = _configuration(run)
+    configuration = hand_in.configuration(run.folder / document.DOCUMENT)
+    files = hand_in.travelling(configuration, run.folder)
     spec = {"run_name": wish.name, "configuration": configuration, "file_archives": []}
     request = document.gpu_request(wish.gpus, needs.gpu_memory_gib, wish.options.gpu)
     cap = wish.options.price_cap(wish.gpus)
     offer = preflight.cheapest(await api.plan(spec), request, cap)
-    archives = [await _uploaded(api, run, one) for one in _travelling(configuration, run)]
+    archives = await hand_in.uploaded(api, files)
     plan = await api.plan(spec | {"file_archives": archives})
     known = {"project": api.login.project, "url": api.login.url, "name": wish.name}
     remember(run, {**known, "id": ""})  # before: nobody must lose a run that was started
     taken = await api.apply(plan)
     remember(run, {**known, "id": taken["id"]})
-    return Submitted(wish.name, str(taken["id"]), offer)
+    return Submitted(wish.name, offer, preflight.advice(wanted, secrets))
 
 
 def remembered(record: RunRecord) -> Mapping[str, Any]:
@@ -118,36 +123,3 @@ def remember(run: Run, known: Mapping[str, Any]) -> None:
     record = read_record(run)
     kept = {**record.extra.get(options.KEY, {}), **known}
     write_record(run, dataclasses.replace(record, extra={**record.extra, options.KEY: kept}))
-
-
-def _configuration(run: Run) -> dict[str, Any]:
-    """train.dstack.yml as data: what is submitted is what was written. Raises ConfigError."""
-    file = run.folder / document.DOCUMENT
-    try:
-        data: dict[str, Any] = dict(mapping(paths.read_config(file)).data)
-    except YamlProblem as problem:
-        raise ConfigError(problem.message, where=f"{file}:{problem.line}") from problem
-    return data
-
-
-def _travelling(configuration: dict[str, Any], run: Run) -> list[tuple[Path, str]]:
-    """The files of a configuration, taken out of it: the server wants them as archives."""
-    pairs = (str(one).rsplit(":", 1) for one in configuration.pop("files", ()))
-    return [(run.folder / here, there) for here, there in pairs]
-
-
-async def _uploaded(api: Api, run: Run, file: tuple[Path, str]) -> Json:
-    path, there = file
-    if not path.is_file():
-        raise RunNotFound(f"{path.name} is missing", where=str(run.folder))
-    return {"id": await api.upload(_archive(path)), "path": there}
-
-
-def _archive(file: Path) -> bytes:
-    """A tar of one file, the same for the same content: the server knows it again."""
-    data, packed = file.read_bytes(), io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        info = tarfile.TarInfo(file.name)
-        info.size, info.mode = len(data), 0o755 if file.suffix == ".sh" else 0o644
-        tar.addfile(info, io.BytesIO(data))
-    return packed.getvalue()

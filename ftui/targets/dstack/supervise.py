@@ -29,6 +29,7 @@ from ftui.runs.tail import read_history
 from ftui.targets.dstack import login, position, states
 from ftui.targets.dstack.api import Api
 from ftui.targets.dstack.follow import Follower
+from ftui.targets.dstack.offers import words
 from ftui.targets.dstack.orders import Orders
 from ftui.targets.dstack.submit import remembered, submit
 
@@ -44,20 +45,22 @@ async def _supervise(run: Run, asked: Orders) -> int:
         known = remembered(read_record(run))
         account = login.find(str(known.get("project", "")))
     except FtuiError as error:
-        _tell(_words(error))
+        _tell(_refusal(error))
         return 1
     async with Api(account) as api:
         try:
             name = await _found_or_submitted(api, run, asked)
             _record(run)
         except (FtuiError, OSError) as error:
-            _tell(_words(error))
+            _tell(_refusal(error))
             return 1
         _tell({"name": name})
         os.close(asked.turn)
         follower = Follower(run, name, asked.poll_seconds)
         try:
             await follower.follow(api)
+            os.close(asked.lock)  # it is over; only its machine is still to be given back
+            await follower.see_off(api)
         except (FtuiError, OSError) as error:  # the login is refused, the disk is full
             follower.give_up(error)
             return 1
@@ -82,9 +85,11 @@ async def _found_or_submitted(api: Api, run: Run, asked: Orders) -> str:
     (run.folder / position.FILE).unlink(missing_ok=True)
     needs = Needs(asked.gpus, asked.gpu_memory_gib)
     taken = await submit(api, run, needs, asked.checkpoint)
-    events.append(run.events_file, "launched", offer=taken.offer.words, **asked.told)
+    offer = words(taken.offer)
+    events.append(run.events_file, "launched", offer=offer, **asked.told)
     with run.log_file.open("a", encoding="utf-8") as log:
-        log.write(f"dstack: the cheapest machine now: {taken.offer.words}\n")
+        log.writelines(f"dstack: {line}\n" for line in taken.advice)
+        log.write(f"dstack: the cheapest machine now: {offer}\n")
     _record(run, launched=time.time())
     return taken.name
 
@@ -96,7 +101,7 @@ def _record(run: Run, **known: float) -> None:
     write_record(run, dataclasses.replace(record, launched=known.get("launched", record.launched)))
 
 
-def _words(error: FtuiError | OSError) -> dict[str, Any]:
+def _refusal(error: FtuiError | OSError) -> dict[str, Any]:
     if isinstance(error, OSError):
         what, where = (error.strerror or str(error)).lower(), str(error.filename or "")
         return {"kind": TargetUnavailable.__name__, "what": what, "where": where}

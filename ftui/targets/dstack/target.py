@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
-from ftui.errors import FtuiError, TargetUnavailable
+from ftui.errors import FtuiError, TargetUnavailable, UsageError
 from ftui.plan.hardware import Hardware
+from ftui.plan.offer import Market
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run, RunRecord
 from ftui.targets.base import GoingOn, Problem
-from ftui.targets.dstack import login, options, parcel
+from ftui.targets.dstack import hire, login, market, options, parcel, together
 from ftui.targets.dstack.document import DOCUMENT
 from ftui.targets.dstack.ending import abort
 from ftui.targets.dstack.orders import Orders
 from ftui.targets.dstack.submit import remember, remembered, write_files
+from ftui.targets.endpoint import Endpoint, Phase
 from ftui.targets.remote.rented import Rented
 from ftui.targets.remote.supervised import POLL_SECONDS, Supervised, needs_of_run, written
 
@@ -29,13 +32,17 @@ class DstackTarget(Supervised):
     start_seconds = 600.0
     """Uploads may take a while; everything else answers within seconds."""
 
-    def hardware(self) -> Hardware:
+    wishes = hire.WISHES
+
+    def hardware(self, plan: Plan | None = None) -> Hardware:
         """Nobody's in particular: whatever is asked for is looked for. Asks no server."""
         try:
             account = login.find()
+            place = f"project {account.project}, {account.url}"
         except TargetUnavailable as error:
-            return Rented(cores=0, memory_gib=0.0, place=error.what)
-        return Rented(cores=0, memory_gib=0.0, place=f"project {account.project}, {account.url}")
+            place = error.what
+        found = Rented(cores=0, memory_gib=0.0, place=place)
+        return found.of(hire.gpu_for(plan)) if plan else found
 
     def problems(self, plan: Plan) -> list[Problem]:
         """No login, or data too large to travel. The server itself is asked at the launch."""
@@ -43,6 +50,11 @@ class DstackTarget(Supervised):
         try:
             login.find()
         except TargetUnavailable as error:
+            found.append(Problem(error.what, error.hint))
+        try:
+            if options.parse(plan.machine).nodes > 1:
+                together.refuse(plan.gpus, plan.settings)
+        except UsageError as error:
             found.append(Problem(error.what, error.hint))
         size = _size(plan)
         if size > parcel.TOTAL_BYTES:
@@ -71,6 +83,25 @@ class DstackTarget(Supervised):
         TargetUnavailable.
         """
         written(_write, run, plan)
+
+    def market(self, plan: Plan) -> Market:
+        """Every kind of machine that the project can get for a plan, and what an hour costs.
+
+        Takes seconds where clouds are asked. Raises UsageError, TargetUnavailable.
+        """
+        return market.market(plan)
+
+    def limits(self, plan: Plan) -> str:
+        """When it ends at the latest, and what an hour may cost. Raises UsageError."""
+        return hire.limits(plan)
+
+    def serve(
+        self, run: Run, on_phase: Callable[[Phase], None], hours: float
+    ) -> AbstractAsyncContextManager[Endpoint]:
+        """The endpoint of base and tuned model on one of the project's machines; see serving.py."""
+        from ftui.targets.dstack import serving
+
+        return serving.serve(run, on_phase, hours)
 
     def orders(self, record: RunRecord, going_on: GoingOn, *, attach: bool) -> Orders:
         """What the supervisor is told."""

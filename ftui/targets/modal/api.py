@@ -48,6 +48,14 @@ class Standing:
     containers: int
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A file on a volume: bytes, and when it was written (seconds since the epoch)."""
+
+    size: int
+    time: float
+
+
 class Api:
     """A connection of the person's own login. All methods raise TargetUnavailable."""
 
@@ -94,12 +102,17 @@ class Api:
 
         Nothing where there is no such folder.
         """
-        found: dict[str, int] = {}
+        return {path: one.size for path, one in (await self.entries(folder)).items()}
+
+    async def entries(self, folder: str) -> dict[str, Entry]:
+        """All files below a folder of the runs' volume, by their paths in it."""
+        found: dict[str, Entry] = {}
         with _in_words(), _passing_over_missing(), contextlib.suppress(FileNotFoundError):
             entries = await (await self._volume(RUNS)).listdir.aio(folder, recursive=True)
             files = [one for one in entries if one.type.name == "FILE"]
             found = {
-                str(PurePosixPath("/", one.path).relative_to(folder)): one.size for one in files
+                str(PurePosixPath("/", one.path).relative_to(folder)): Entry(one.size, one.mtime)
+                for one in files
             }
         return found
 
@@ -172,6 +185,25 @@ class Api:
             told = await wanted.get_current_stats.aio()
             return Standing(told.backlog, told.num_total_runners)
 
+    # ── Endpoints ────────────────────────────────────────────────────────────────────────────
+
+    async def url(self, function: str) -> str:
+        """Where a function of the app answers HTTP."""
+        import modal
+
+        with _in_words():
+            wanted = modal.Function.from_name(self.app, function, client=self._client)
+            return await wanted.get_web_url.aio() or ""
+
+    async def said(self, function: str) -> AsyncIterator[str]:
+        """What a function's containers print, as it comes."""
+        import modal
+
+        with _in_words():
+            wanted = modal.Function.from_name(self.app, function, client=self._client)
+            async for entry in wanted.logs.stream.aio():
+                yield entry.message
+
     # ── The workspace ────────────────────────────────────────────────────────────────────────
 
     async def has_secret(self, name: str) -> bool:
@@ -185,15 +217,30 @@ class Api:
                 return False
         return True
 
-    async def stop_app(self) -> None:
-        """Take the app away, if it is there: what it had at work ends."""
+    async def rates(self) -> tuple[Mapping[str, float], str]:
+        """Dollars by Modal's own keys (`gpu_hour_cost_h100`), and the name of the workspace."""
+        import modal
+
+        with _in_words():
+            workspace = modal.Workspace.from_context(client=self._client)
+            told = await workspace.billing.rates.aio()
+            return {name: float(rate) for name, rate in told.items()}, workspace.name or ""
+
+    async def is_deployed(self) -> bool:
+        """Whether the app is in place."""
         import modal
 
         with _in_words():
             try:
                 await modal.App.lookup.aio(self.app, client=self._client)
             except modal.exception.NotFoundError:
-                return
+                return False
+        return True
+
+    async def stop_app(self) -> None:
+        """Take the app away, if it is there: what it had at work ends."""
+        if not await self.is_deployed():
+            return
         failed = f"the app {self.app} could not be taken away"
         await command.modal("app", "stop", "--yes", self.app, folder=Path("/"), failed=failed)
 
@@ -254,4 +301,6 @@ def _translated(failure: Exception, what: str) -> TargetUnavailable:
 
 def _said(failure: Exception) -> str:
     """The first line of what it says."""
+    if isinstance(failure, TimeoutError):
+        return f"it said nothing for {_CONNECT_SECONDS:.0f} s"
     return (str(failure).strip() or type(failure).__name__).splitlines()[0]

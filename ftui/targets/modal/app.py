@@ -31,6 +31,8 @@ class Values:
     max_hours: float
     secrets: tuple[str, ...] = ()
     """Names of secrets that the workspace has."""
+    serve_gpu: str = ""
+    """What serves the result, as Modal writes it; empty = what it was trained on."""
 
 
 def place_of(run: Run) -> str:
@@ -62,8 +64,8 @@ def text(values: Values) -> str:
         "MAX_HOURS": f"{values.max_hours:.4g}",
         "SECRETS": json.dumps(list(values.secrets)),
     }
-    if values.gpu:
-        filled["SERVE_GPU"] = json.dumps(values.gpu)
+    if values.serve_gpu or values.gpu:
+        filled["SERVE_GPU"] = json.dumps(values.serve_gpu or values.gpu)
     found = Path(__file__).with_name(FILE).read_text(encoding="utf-8")
     for name, value in filled.items():
         found = _filled(found, name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ftui.errors import TargetUnavailable
@@ -17,26 +17,38 @@ _FRAME = " \r\n│╭╮╰╯─"
 
 
 async def modal(
-    *arguments: str, folder: Path, failed: str, tell: Callable[[str], None] | None = None
+    *arguments: str,
+    folder: Path,
+    failed: str,
+    tell: Callable[[str], None] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> None:
-    """Run `modal …` in a folder. Raises TargetUnavailable, with `failed` as what, and OSError."""
+    """Run `modal …` in a folder, with more variables. It ends when this is cancelled.
+
+    Raises TargetUnavailable, with `failed` as what, and OSError.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "modal", *arguments),
         cwd=folder,
-        env=os.environ | _PLAIN,
+        env={**os.environ, **_PLAIN, **(variables or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout is not None
     said: list[str] = []
-    async for line in process.stdout:
-        words = line.decode(errors="replace").strip(_FRAME)
-        if words:
-            said.append(words)
-            if tell is not None:
-                tell(words)
-    if await process.wait():
+    try:
+        async for line in process.stdout:
+            words = line.decode(errors="replace").strip(_FRAME)
+            if words:
+                said.append(words)
+                if tell is not None:
+                    tell(words)
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if code:
         raise TargetUnavailable(
             failed,
             where=str(folder),

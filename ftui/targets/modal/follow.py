@@ -15,6 +15,7 @@ from ftui.runs.tail import EventFollower
 from ftui.targets.modal import position, results, states
 from ftui.targets.modal.api import STOPS, Api, Missing, Outcome, Unreachable
 from ftui.targets.modal.app import place_of
+from ftui.targets.modal.meter import Meter
 from ftui.targets.remote.wires import Wires
 from ftui.text import counted
 
@@ -33,7 +34,7 @@ class Follower:
         self._place = place_of(run)
         self._sink = position.Sink(run)
         self._events, self._history = EventFollower(run), History()
-        self._wires = Wires(run)
+        self._wires, self._meter = Wires(run), Meter(run)
         self._heard = self._stop_passed_on = False
         self._silent_since = 0.0
 
@@ -74,6 +75,7 @@ class Follower:
         with contextlib.suppress(Missing):  # somebody took the app away: the next look says so
             standing = await api.standing(here.function)
             self.tell(states.words(here.function, standing, self._gpu, heard=self._heard))
+            await self._meter.look(api, here.function, at_work=standing.containers > 0)
         self._history.extend(self._events.poll())
         self._wires.look(self._history)
         if self._run.stop_file.exists() and not self._stop_passed_on:
@@ -119,6 +121,7 @@ class Follower:
             await api.stop_app()
         except TargetUnavailable as error:  # nothing of it runs, and nothing of it costs
             self.note(f"its app could not be taken away: {error}")
+        await self._meter.end(api)
         self.end(code, why)
 
     async def _fetched(self, api: Api) -> str:
@@ -159,9 +162,10 @@ class Follower:
         events.append(self._run.events_file, "exit", code=code, log_size=size, **values)
 
     def tell(self, words: str) -> None:
-        """Write the run's state into its log, once."""
+        """Write the run's state into its log and its events, once."""
         if words != self._sink.position.told:
             self.note(words)
+            events.append(self._run.events_file, "phase", words=words)
             self._sink.keep(told=words)
 
     def note(self, words: str) -> None:

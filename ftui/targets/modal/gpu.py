@@ -12,14 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftui.errors import UsageError
-from ftui.estimate.prices import DAY as PRICES_OF
-from ftui.estimate.prices import DOLLARS_AN_HOUR
+from ftui.estimate.prices import AS_OF, DOLLARS_AN_HOUR
 from ftui.plan.gpus import find as find_gpu
 from ftui.plan.hardware import Gpu
-
-_CORES, _MEMORY_GIB = 4, 16
-"""Of each GPU, or of the run without one (modal_app.py)."""
-_MACHINE_DOLLARS = (_CORES * 0.0000131 + _MEMORY_GIB * 0.00000222) * 3600
+from ftui.targets.modal.rates import Rates
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,13 @@ def _offers() -> Mapping[str, Offer]:
 
 
 OFFERS = _offers()
+LISTED = Rates(
+    gpus={name: one.dollars for name, one in OFFERS.items()},
+    core=0.0000131 * 3600,
+    gib=0.00000222 * 3600,
+    source=AS_OF,
+)
+"""Where Modal cannot be asked for its rates."""
 
 
 def find(name: str) -> Offer:
@@ -103,13 +106,12 @@ def request(name: str, count: int) -> str:
     return f"{name.strip().upper()}:{count}"
 
 
-def dollars(name: str, count: int) -> float:
+def dollars(name: str, count: int, rates: Rates = LISTED) -> float:
     """What an hour costs, its CPU cores and memory too."""
-    gpus = find(name).dollars * count if count else 0.0
-    return gpus + _MACHINE_DOLLARS * max(count, 1)
+    return rates.machine(find(name).name if count else "", count)
 
 
-def words(name: str, count: int) -> str:
-    """`2 × H100 · $8.53/h (prices of 2026-07-01)`."""
+def words(name: str, count: int, rates: Rates = LISTED) -> str:
+    """`2 × H100 · $8.53/h (Modal's list of 2026-07-01)`."""
     gpus = f"{count} × {find(name).name}" if count else "no GPU"
-    return f"{gpus} · ${dollars(name, count):.2f}/h (prices of {PRICES_OF})"
+    return f"{gpus} · ${dollars(name, count, rates):.2f}/h ({rates.source})"

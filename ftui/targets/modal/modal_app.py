@@ -6,7 +6,8 @@ In the run folder, beside config.yml:
     modal run modal_app.py::merge               put the adapter into its base model, on a CPU
     modal volume get ftui-runs RUN/out .        bring the results home
     modal volume put ftui-stops /dev/null RUN   have it save a checkpoint and end
-    modal deploy modal_app.py::serve_app        an OpenAI-compatible endpoint, see below
+    modal deploy modal_app.py::serve_app        an OpenAI-compatible endpoint; its key is the
+                                                VLLM_API_KEY of the shell that deploys it
 
 `modal deploy modal_app.py` only puts the functions in place; ftui does that, and spawns them.
 """
@@ -17,9 +18,12 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -28,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import modal
+import modal.experimental
 
 # What ftui fills in for a run. Change it as you like.
 RUN = "my-run"  # its folder on the volume ftui-runs
@@ -48,7 +53,9 @@ HOUR = 3600
 LIMIT = f"it reached its limit of {MAX_HOURS:g} h"
 GRACE_SECONDS = 1800  # to save and to sum up the results, once a limit is reached
 TICK_SECONDS, COMMIT_SECONDS, LAST_WORDS_SECONDS = 0.5, 3.0, 30.0
+TAKEN_AWAY_SECONDS = 20.0  # to save, of the 30 that Modal leaves a machine that it takes away
 SEGMENT_BYTES = 256 * 1024
+START_SECONDS, IDLE_SECONDS = 1200, 120  # of the endpoint: to load, and to wait for a question
 MARK = b"@ftui "  # begins a line of the feed that is an event of ftui_events.py, as JSON
 ROOT = os.environ.get("FTUI_MODAL_ROOT", "")  # where the volumes are mounted; a test says where
 RUNS, STOPS, CACHE = f"{ROOT}/runs", f"{ROOT}/stops", f"{ROOT}/cache"
@@ -57,6 +64,10 @@ STOP_FILE = FOLDER / "stop"  # ftui_events.py looks for it
 ENTRY = "/workspace/axolotl/scripts/uv-entrypoint.sh"  # the image's own; sets up CUDA's libraries
 
 OTHER_FORMATS = ["--exclude", "original/*", "--exclude", "*.pth", "--exclude", "*.gguf"]
+HUB_NAME = r"[\w-][\w.-]*(/[\w-][\w.-]*)?"  # what came along begins with ./
+GET_ROWS = "import json, sys, datasets; datasets.load_dataset(**json.loads(sys.argv[1]))"
+ROWS_KEYS = ("path", "split", "data_files", "revision")  # as axolotl gives them to load_dataset
+FULL = b"No space left on device"
 
 app = modal.App(APP)
 runs = modal.Volume.from_name("ftui-runs", create_if_missing=True)
@@ -82,24 +93,28 @@ axolotl_image = (
 
 
 @app.function(
-    image=axolotl_image, volumes=volumes, secrets=secrets, timeout=6 * HOUR, cpu=2, retries=2
+    image=axolotl_image,
+    volumes=volumes,
+    secrets=secrets,
+    timeout=6 * HOUR,
+    cpu=2,
+    memory=4096,
+    retries=2,
 )
 def prepare() -> dict[str, Any]:
-    """Download the base model where no GPU is paid for, then have it trained."""
+    """Download the base model and the rows where no GPU is paid for, then have it trained."""
     import yaml
 
     config = yaml.safe_load((FOLDER / "config.yml").read_text(encoding="utf-8"))
-    model, feed = str(config["base_model"]), Feed()
-    if not model.startswith(("./", "/")):
-        feed.note(f"downloading {model}; no GPU is paid for meanwhile")
-        revision = config.get("revision_of_model")
-        wanted = ["hf", "download", model, *(["--revision", str(revision)] if revision else [])]
-        code = _printed(_start([*wanted, *OTHER_FORMATS]), feed)
+    status, feed = Status("prepare"), Feed()
+    for what, command in _downloads(config):
+        feed.phase(f"downloading {what}; no GPU is paid for meanwhile")
+        with status.kept_meanwhile():
+            code = _printed(_start(command), feed)
         cache.commit()
-        if code:  # no such model, or not allowed: another try would end the same way
-            _commit()
-            return {"code": code, "why": f"the base model {model} could not be downloaded"}
-    _commit()
+        if code:  # nothing of that name, or not allowed: another try would end the same way
+            return status.ended(code, f"{what} could not be downloaded")
+    status.keep()
     return {"call": _next_try().object_id}
 
 
@@ -120,7 +135,7 @@ def train() -> dict[str, Any]:
     Whatever ends it, it can be called again: after a crash or a preemption Modal does so itself.
     Raises RuntimeError after a crash, which Modal tries again; not for a config that is refused.
     """
-    status = Status()
+    status = Status("train")
     if "code" in status.known:
         return status.known
     checkpoint, feed = _newest_checkpoint(), Feed()
@@ -132,7 +147,7 @@ def train() -> dict[str, Any]:
     command += [] if GPUS > 1 else ["--launcher", "python"]
     command += [f"--resume-from-checkpoint=out/{checkpoint}"] if checkpoint else []
     events = FOLDER / "events.jsonl"
-    for left in (events, STOP_FILE):  # of an earlier try
+    for left in (events, STOP_FILE, *_sums_beyond(checkpoint)):  # of an earlier try
         left.unlink(missing_ok=True)
     process = _start(command, FTUI_EVENTS=str(events))
     watch = Watch(process, feed, events, status, min(seconds_left, TRY_HOURS * HOUR))
@@ -146,12 +161,17 @@ def _outcome(code: int, watch: Watch, status: Status) -> dict[str, Any]:
         _commit()
         return {"call": _next_try().object_id}
     if code == 0:
-        _sum_up(with_checkpoint=watch.asked_to_stop or watch.out_of_time)
+        try:
+            _sum_up(with_checkpoint=watch.asked_to_stop or watch.out_of_time)
+        except OSError as error:
+            return status.ended(1, f"the results could not be summed up: {error}")
         return status.ended(0, LIMIT if watch.out_of_time else "")
     if watch.asked_to_stop or over:
         return status.ended(code, LIMIT if over else "it was stopped before it could save")
     if code > 0 and not watch.began:  # another try would end the same way, and cost as much
         return status.ended(code, "axolotl refused it before training began; it is not tried again")
+    if watch.full:
+        return status.ended(code, "the volume ftui-runs is full; it is not tried again")
     _commit()
     raise RuntimeError(f"training ended with exit code {code}")
 
@@ -195,9 +215,11 @@ class Feed:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._number = max((int(path.name) for path in self._folder.iterdir()), default=0) + 1
         self._lock = threading.Lock()
+        self.full = False
 
     def line(self, data: bytes) -> None:
         """Append a line."""
+        self.full = self.full or FULL in data
         with self._lock, contextlib.suppress(OSError):
             file = self._folder / f"{self._number:05d}"
             with file.open("ab") as opened:
@@ -210,6 +232,11 @@ class Feed:
         print(words, flush=True)  # noqa: T201
         self.line(f"modal: {words}".encode())
 
+    def phase(self, words: str) -> None:
+        """Tell where the run stands: in its log, and as an event."""
+        self.note(words)
+        self.event("phase", words=words)
+
     def event(self, kind: str, **values: Any) -> None:
         """Append an event."""
         told = {"v": 1, "ts": round(time.time(), 3), "event": kind, "values": values}
@@ -217,18 +244,22 @@ class Feed:
 
 
 class Status:
-    """status.json: the call, how many tries there were, how long they took, how the run ended."""
+    """status.json: the call, how many tries there were, how long they took, how the run ended.
 
-    def __init__(self) -> None:
+    `seconds` are those of `train`, `prepare_seconds` those of `prepare`.
+    """
+
+    def __init__(self, function: str) -> None:
         self._file = FOLDER / "status.json"
-        self._state: dict[str, Any] = {"tries": 0, "seconds": 0.0}
+        self._clock = "seconds" if function == "train" else "prepare_seconds"
+        self._state: dict[str, Any] = {"tries": 0, "seconds": 0.0, "prepare_seconds": 0.0}
         with contextlib.suppress(OSError, ValueError):
             self._state |= json.loads(self._file.read_text(encoding="utf-8"))
-        self._state["tries"] += 1
+        self._state["tries"] += function == "train"
+        self._state |= {"function": function, "call": modal.current_function_call_id()}
         self.tries: int = self._state["tries"]
-        self._earlier: float = self._state["seconds"]
+        self._earlier: float = self._state[self._clock]
         self._began = time.monotonic()
-        self._call = modal.current_function_call_id()
 
     @property
     def seconds(self) -> float:
@@ -242,12 +273,29 @@ class Status:
 
     def keep(self) -> None:
         """Write it down, and have everything on the volume kept."""
-        self._state |= {"seconds": round(self.seconds, 1), "call": self._call}
+        self._state[self._clock] = round(self.seconds, 1)
         draft = self._file.with_suffix(".part")
         with contextlib.suppress(OSError):
             draft.write_text(json.dumps(self._state), encoding="utf-8")
             draft.replace(self._file)
         _commit()
+
+    @contextlib.contextmanager
+    def kept_meanwhile(self) -> Iterator[None]:
+        """Keep it again and again, for as long as this lasts."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(COMMIT_SECONDS):
+                self.keep()
+
+        keeper = threading.Thread(target=keep, daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
 
     def ended(self, code: int, why: str) -> dict[str, Any]:
         """Write down how the run ended."""
@@ -269,28 +317,63 @@ class Watch:
     ) -> None:
         self._process, self._feed, self._events, self._status = process, feed, events, status
         self._end = time.monotonic() + seconds
-        self._taken = 0
+        self._taken = self._saves = self._saves_summed = 0
+        self._summing: threading.Thread | None = None
         self.began = self.asked_to_stop = self.out_of_time = False
 
+    @property
+    def full(self) -> bool:
+        """Whether it ran out of room."""
+        return self._feed.full
+
     def to_the_end(self) -> int:
-        """Wait for the trainer; its exit code."""
+        """Wait for the trainer; its exit code. Raises KeyboardInterrupt when Modal takes the
+        machine away, once a checkpoint is kept or the time for it is over.
+        """
         reader = threading.Thread(target=_printed, args=(self._process, self._feed), daemon=True)
         reader.start()
-        committed = 0.0
         try:
-            while self._process.poll() is None:
-                self._take_events()
-                if time.monotonic() - committed >= COMMIT_SECONDS:
-                    self._status.keep()
-                    self._look()
-                    committed = time.monotonic()
-                time.sleep(TICK_SECONDS)
+            self._attend()
+        except KeyboardInterrupt:
+            self._save_in_time()
+            raise
         finally:
             _end(self._process)
         reader.join(LAST_WORDS_SECONDS)
         self._take_events()
         self._status.keep()
         return self._process.returncode
+
+    def _attend(self) -> None:
+        committed = 0.0
+        while self._process.poll() is None:
+            self._take_events()
+            if time.monotonic() - committed >= COMMIT_SECONDS:
+                self._sum_checkpoints()
+                self._status.keep()
+                self._look()
+                committed = time.monotonic()
+            time.sleep(TICK_SECONDS)
+
+    def _save_in_time(self) -> None:
+        """Have a checkpoint saved and kept before the machine is gone."""
+        self._feed.phase("Modal takes this machine away (preemption); it goes on on another one")
+        before, end = self._saves, time.monotonic() + TAKEN_AWAY_SECONDS
+        if self.began:
+            with contextlib.suppress(OSError):
+                STOP_FILE.touch()
+        while self.began and self._saves == before and time.monotonic() < end:
+            time.sleep(TICK_SECONDS)
+            self._take_events()
+        self._status.keep()
+
+    def _sum_checkpoints(self) -> None:
+        """Sum up new checkpoints beside the training, so that they can be verified elsewhere."""
+        at_it = self._summing is not None and self._summing.is_alive()
+        if self._saves > self._saves_summed and not at_it:
+            self._saves_summed = self._saves
+            self._summing = threading.Thread(target=_sum_up_checkpoints, daemon=True)
+            self._summing.start()
 
     def _look(self) -> None:
         """Whether somebody asked for a stop, or the time is up."""
@@ -299,7 +382,7 @@ class Watch:
         self.asked_to_stop = self.asked_to_stop or (Path(STOPS) / RUN).exists()
         if not self.out_of_time and time.monotonic() >= self._end:
             self.out_of_time = True
-            self._feed.note("the time is up: it saves a checkpoint and ends")
+            self._feed.phase("the time is up: it saves a checkpoint and ends")
             if self._status.seconds >= MAX_HOURS * HOUR:
                 self._feed.event("stop_requested", why=LIMIT)
         if self.asked_to_stop or self.out_of_time:
@@ -316,6 +399,7 @@ class Watch:
             self._taken += len(whole + newline)
             for line in filter(None, whole.split(b"\n")):
                 self.began = self.began or b'"train_begin"' in line
+                self._saves += b'"save"' in line
                 self._feed.line(MARK + line)
 
 
@@ -404,14 +488,58 @@ def _is_whole(file: Path) -> bool:
 def _sum_up(*, with_checkpoint: bool) -> None:
     """results.json: what is to be brought home, each file with its sha256 and size."""
     newest = _newest_checkpoint() if with_checkpoint else ""
-    found = {}
+    found = []
     for path in sorted((FOLDER / "out").rglob("*")):
         inside = path.relative_to(FOLDER / "out").parts[0]
         if path.is_file() and (not inside.startswith("checkpoint-") or inside == newest):
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[str(path.relative_to(FOLDER))] = {"sha256": digest, "size": path.stat().st_size}
-    (FOLDER / "results.json").write_text(json.dumps(found), encoding="utf-8")
+            found.append(path)
+    (FOLDER / "results.json").write_text(json.dumps(_sums(found)), encoding="utf-8")
+
+
+def _sum_up_checkpoints() -> None:
+    """The same of each checkpoint, in sums/checkpoint-120.json."""
+    for _, name in sorted(_checkpoints(), reverse=True):
+        file = FOLDER / "sums" / f"{name}.json"
+        if file.exists():
+            continue
+        with contextlib.suppress(OSError):  # it was deleted meanwhile, or there is no room
+            files = [path for path in (FOLDER / "out" / name).rglob("*") if path.is_file()]
+            text = json.dumps(_sums(files))
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
+
+def _sums_beyond(checkpoint: str) -> list[Path]:
+    """Those of checkpoints that will be written once more."""
+    step = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
+    files = (FOLDER / "sums").glob("checkpoint-*.json")
+    return [file for file in files if int(file.stem.rpartition("-")[2]) > step]
+
+
+def _sums(files: list[Path]) -> dict[str, Any]:
+    found = {}
+    for path in files:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found[str(path.relative_to(FOLDER))] = {"sha256": digest, "size": path.stat().st_size}
+    return found
+
+
+def _downloads(config: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """What is to come from the Hugging Face hub, in words, and the command that gets it."""
+    model = str(config["base_model"])
+    if re.fullmatch(HUB_NAME, model):
+        revision = config.get("revision_of_model")
+        wanted = ["hf", "download", model, *(["--revision", str(revision)] if revision else [])]
+        yield f"the base model {model}", [*wanted, *OTHER_FORMATS]
+    entries = [*(config.get("datasets") or []), *(config.get("test_datasets") or [])]
+    for entry in entries if not config.get("streaming") else []:
+        path = str(entry.get("path"))
+        if re.fullmatch(HUB_NAME, path) and "/" in path:
+            names = entry.get("name")
+            for name in names if isinstance(names, list) else [names]:
+                given = {key: entry.get(key) for key in ROWS_KEYS} | {"name": name}
+                yield f"the rows {path}", ["python", "-c", GET_ROWS, json.dumps(given)]
 
 
 def _next_try() -> Any:
@@ -424,35 +552,123 @@ def _next_try() -> Any:
 
 
 # An endpoint of its own app, so that it has nothing to do with a training at work. It costs nothing
-# while nobody asks. Its key, once: modal secret create ftui-serve VLLM_API_KEY=…
+# while nobody asks. Its key is the VLLM_API_KEY of the shell that deploys it, which is sent as a
+# secret of this deployment alone; SERVE_HOURS, if that shell has it, says when it ends for good.
 serve_app = modal.App(f"{APP}-serve")
+PORT = int(os.environ.get("FTUI_MODAL_PORT", "8000"))
+GATE = '''"""vLLM asks for its key where a path begins with /v1; else only /health is open."""
+
+
+class Gate:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan" or scope["path"].startswith(("/v1/", "/health")):
+            return await self.app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+'''
+
+
+def _of_this_shell() -> dict[str, str | None]:
+    """What an endpoint knows of its deployment; its container has it in its environment."""
+    names = ("VLLM_API_KEY", "HF_TOKEN", "SERVE_UNTIL")
+    known = {name: os.environ.get(name) or None for name in names}
+    if hours := os.environ.get("SERVE_HOURS"):
+        known["SERVE_UNTIL"] = str(time.time() + float(hours) * HOUR)
+    return known
 
 
 @serve_app.function(
-    image=modal.Image.from_registry(VLLM_IMAGE).entrypoint([]).env(environment),
+    image=modal.Image.from_registry(VLLM_IMAGE)
+    .entrypoint([])
+    .env({**environment, "VLLM_CACHE_ROOT": f"{CACHE}/vllm", "VLLM_NO_USAGE_STATS": "1"}),
     volumes=volumes,
-    secrets=[*secrets, modal.Secret.from_name("ftui-serve", required_keys=["VLLM_API_KEY"])],
-    gpu=SERVE_GPU,
-    scaledown_window=300,
+    secrets=[*secrets, modal.Secret.from_dict(_of_this_shell())],
+    gpu=SERVE_GPU or None,
+    cpu=CORES,
+    memory=MEMORY_GIB * 1024,
+    scaledown_window=IDLE_SECONDS,
     timeout=HOUR,
-    startup_timeout=1200,
+    startup_timeout=START_SECONDS,
     max_containers=1,
 )
 @modal.concurrent(max_inputs=32)
-@modal.web_server(8000, startup_timeout=1200)
+@modal.web_server(PORT, startup_timeout=START_SECONDS)
 def serve() -> None:
-    """vLLM with the base model and, under the run's name, the adapter."""
-    _start(serve_command(), stdout=None)
+    """vLLM with the base model as `base` and the adapter as `tuned`; returns once it listens.
+
+    Raises RuntimeError where there is no key, where vLLM ends, and once the time is up.
+    """
+    until = float(os.environ.get("SERVE_UNTIL") or "inf")
+    if not os.environ.get("VLLM_API_KEY"):
+        raise RuntimeError("it has no key: export VLLM_API_KEY, and deploy it again")
+    gate = Path(tempfile.mkdtemp())
+    (gate / "ftui_gate.py").write_text(GATE, encoding="utf-8")
+    process = _start(serve_command(), stdout=None, PYTHONPATH=str(gate))
+    while not _listens():
+        if time.time() >= until:
+            _end(process)
+            _take_away()
+            raise RuntimeError("its time is up")
+        if process.poll() is not None:
+            print(f"{VLLM_ENDED} {process.returncode}", flush=True)  # noqa: T201
+            raise RuntimeError("vLLM ended while it started")
+        time.sleep(TICK_SECONDS)
+    threading.Thread(target=_end_in_time, args=(process, until), daemon=True).start()
+
+
+VLLM_ENDED = "vLLM ended with exit code"
+
+
+def _end_in_time(process: subprocess.Popen[bytes], until: float) -> None:
+    """End vLLM when the time is up, and the endpoint with it."""
+    while process.poll() is None and time.time() < until:
+        time.sleep(TICK_SECONDS)
+    if time.time() >= until:
+        _end(process)
+        _take_away()
+
+
+def _take_away() -> None:
+    """Stop the endpoint's app: nothing of it can be asked any more, so nothing of it can cost."""
+    print("the time is up: the endpoint ends", flush=True)  # noqa: T201
+    with contextlib.suppress(AttributeError, modal.exception.Error):  # modal before 1.6 has it not
+        serve_app.stop()
+    modal.experimental.stop_fetching_inputs()
+
+
+def _listens() -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", PORT), timeout=1):
+        return True
+    return False
 
 
 def serve_command() -> list[str]:
     """The command of vLLM; a model that was trained whole takes the place of its base."""
-    adapter = FOLDER / "out" / "adapter_config.json"
-    shown = ["--host", "0.0.0.0", "--port", "8000"]  # noqa: S104 - Modal's proxy stands before it
-    if not adapter.exists():
-        return ["vllm", "serve", str(FOLDER / "out"), "--served-model-name", RUN, *shown]
-    told = json.loads(adapter.read_text(encoding="utf-8"))
-    base = str(told["base_model_name_or_path"])
-    base = str(FOLDER / base) if base.startswith("./") else base
-    lora = ["--enable-lora", "--max-lora-rank", str(told["r"])]
-    return ["vllm", "serve", base, *lora, "--lora-modules", f"{RUN}={FOLDER / 'out'}", *shown]
+    out = FOLDER / "out"
+    given = ["--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 - Modal stands before it
+    given += ["--max-model-len", "auto", "--middleware", "ftui_gate.Gate"]
+    gpus = SERVE_GPU.partition(":")[2]
+    given += ["--tensor-parallel-size", gpus] if gpus not in ("", "1") else []
+    if not (out / "adapter_config.json").exists():
+        return ["vllm", "serve", str(out), "--served-model-name", "tuned", *given]
+    told = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))
+    highest = max(int(told["r"]), *map(int, (told.get("rank_pattern") or {}).values()), 0)
+    rank = next(rank for rank in (8, 16, 32, 64, 128, 256, 320, 512) if rank >= highest)
+    given += ["--enable-lora", "--max-lora-rank", str(rank), "--lora-modules", f"tuned={out}"]
+    template = out / "chat_template.jinja"  # that of the training, not of the base model
+    given += ["--chat-template", str(template)] if template.exists() else []
+    return ["vllm", "serve", _base_model(), "--served-model-name", "base", *given]
+
+
+def _base_model() -> str:
+    """The base model as the config names it: a folder that came along, or of the hub."""
+    import yaml
+
+    config = yaml.safe_load((FOLDER / "config.yml").read_text(encoding="utf-8"))
+    base = str(config["base_model"])
+    return str(FOLDER / base) if base.startswith("./") else base

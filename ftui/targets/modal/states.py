@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ftui.targets.modal.api import Standing
 
-_WORK = {"prepare": "downloading the base model", "train": "training"}
+_WORK = {
+    "prepare": "downloading what comes from the hub; no GPU is paid for meanwhile",
+    "train": "axolotl is at work",
+}
 
 
 def words(function: str, standing: Standing, gpu: str, *, heard: bool) -> str:
@@ -14,4 +17,4 @@ def words(function: str, standing: Standing, gpu: str, *, heard: bool) -> str:
         return f"waiting for {machine} (queued)"
     if not heard:
         return "the container is starting"
-    return f"running: {_WORK[function]}"
+    return _WORK[function]

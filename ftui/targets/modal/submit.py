@@ -20,6 +20,7 @@ from ftui.targets.judge import judge
 from ftui.targets.modal import app, gpu, inputs, options
 from ftui.targets.modal.api import STOPS, Api
 from ftui.targets.modal.command import modal
+from ftui.targets.modal.rates import Rates
 from ftui.targets.remote.inputs import FOLDER, bring
 
 _SCRIPT = """\
@@ -37,6 +38,8 @@ class Wish:
 
     values: app.Values
     config: Mapping[str, Any]
+    dollars: float
+    """Of an hour."""
     words: str
     """For people: `1 × L40S · $2.09/h (…); at most 12 h, so at most $25.06`."""
 
@@ -50,12 +53,14 @@ class Secrets:
     """Variables of this process's environment, for this run alone."""
 
 
-def wish_for(run: Run, gpu_memory_gib: float, config: Mapping[str, Any]) -> Wish:
+def wish_for(
+    run: Run, gpu_memory_gib: float, config: Mapping[str, Any], rates: Rates = gpu.LISTED
+) -> Wish:
     """What a run asks for. Raises UsageError for GPUs that Modal has not, RunNotFound."""
     record = read_record(run)
     asked = options.read(record.extra)
     name = asked.gpu or gpu.cheapest(gpu_memory_gib).name
-    an_hour = gpu.dollars(name, record.gpus)
+    an_hour = gpu.dollars(name, record.gpus, rates)
     hours = asked.hours(an_hour)
     values = app.Values(
         place=app.place_of(run),
@@ -65,10 +70,12 @@ def wish_for(run: Run, gpu_memory_gib: float, config: Mapping[str, Any]) -> Wish
         max_hours=hours,
     )
     cost = f"at most {hours:.3g} h, so at most ${hours * an_hour:.2f}"
-    return Wish(values, config, f"{gpu.words(name, record.gpus)}; {cost}")
+    return Wish(values, config, an_hour, f"{gpu.words(name, record.gpus, rates)}; {cost}")
 
 
-def write_files(run: Run, gpu_memory_gib: float, secrets: tuple[str, ...] = ()) -> Wish:
+def write_files(
+    run: Run, gpu_memory_gib: float, secrets: tuple[str, ...] = (), rates: Rates = gpu.LISTED
+) -> Wish:
     """Write modal_app.py, train.sh and inputs/, with the config's paths seen from the folder.
 
     Raises ConfigError, UsageError, RunNotFound, OSError.
@@ -80,7 +87,7 @@ def write_files(run: Run, gpu_memory_gib: float, secrets: tuple[str, ...] = ()) 
     except YamlProblem as problem:
         where = f"{run.config_file}:{problem.line}"
         raise ConfigError(problem.message, where=where) from problem
-    wish = wish_for(run, gpu_memory_gib, packed)
+    wish = wish_for(run, gpu_memory_gib, packed, rates)
     wish = dataclasses.replace(wish, values=dataclasses.replace(wish.values, secrets=secrets))
     paths.write_atomic(run.folder / app.FILE, app.text(wish.values))
     paths.write_atomic(run.script_file, _SCRIPT.format(file=app.FILE), mode=0o755)
@@ -144,7 +151,7 @@ async def upload(api: Api, run: Run, checkpoint: str = "") -> None:
     OSError.
     """
     place = app.place_of(run)
-    for left in ("out", "feed", "status.json", "results.json"):
+    for left in ("out", "feed", "sums", "status.json", "results.json"):
         await api.remove(f"/{place}/{left}")
     await api.remove(f"/{place}", STOPS)
     folders = [run.folder / FOLDER, *([run.folder / checkpoint] if checkpoint else [])]

@@ -27,10 +27,12 @@ from ftui.runs.model import Run
 from ftui.runs.store import read_record, write_record
 from ftui.runs.tail import read_history
 from ftui.targets.modal import inputs, position, submit
-from ftui.targets.modal.api import Api, Missing
+from ftui.targets.modal.api import Api
 from ftui.targets.modal.app import app_name, place_of
 from ftui.targets.modal.follow import Follower
+from ftui.targets.modal.market import rates_now
 from ftui.targets.modal.orders import Orders
+from ftui.targets.modal.status import status
 
 
 def main(folder: str, orders: str) -> int:
@@ -70,14 +72,25 @@ async def _checked(
     api: Api, run: Run, asked: Orders
 ) -> tuple[Follower, submit.Wish, submit.Secrets]:
     """Everything that can be checked, and the files of the run. Raises FtuiError, OSError."""
-    wish = submit.write_files(run, asked.gpu_memory_gib)
+    rates, workspace = await rates_now(api)
+    wish = submit.write_files(run, asked.gpu_memory_gib, rates=rates)
     submit.refuse_invalid(run, wish)
     secrets = await submit.find_secrets(api, wish.config)
-    submit.write_files(run, asked.gpu_memory_gib, secrets.named)
+    submit.write_files(run, asked.gpu_memory_gib, secrets.named, rates)
     await api.stop_app()  # what an earlier launch may have left at work, and nobody knows of
     run.stop_file.unlink(missing_ok=True)
     (run.folder / position.FILE).unlink(missing_ok=True)
-    submit.remember(run, {"app": api.app, "call": ""})
+    spent = read_history(run).cost
+    submit.remember(
+        run,
+        {
+            "app": api.app,
+            "call": "",
+            "workspace": workspace,
+            "an_hour": {"train": wish.dollars, "prepare": rates.prepare},
+            "spent": spent.dollars if spent is not None else 0.0,
+        },
+    )
     events.append(run.events_file, "launched", **asked.told)
     _record(run, launched=time.time())
     return Follower(run, wish.values.gpu, asked.poll_seconds), wish, secrets
@@ -92,7 +105,8 @@ async def _begin(
     asked: Orders,
 ) -> None:
     """Deploy, upload and spawn. Raises FtuiError, OSError; then nothing runs."""
-    follower.note(wish.words)
+    workspace = submit.remembered(read_record(run)).get("workspace")
+    follower.note(f"workspace {workspace} · {wish.words}" if workspace else wish.words)
     follower.tell("building the image, which takes minutes the first time")
     await submit.deploy(run, follower.note)
     follower.tell("uploading the run")
@@ -113,7 +127,7 @@ async def _found(api: Api, run: Run, asked: Orders) -> Follower:
     here = position.read(run)
     call, function = here.call or str(submit.remembered(record).get("call", "")), here.function
     if not call:  # its launcher was killed between the spawning and the writing down
-        call, function = await _told_by_volume(api, run), "train"
+        call, function = await _told_by_volume(api, run)
     if not call or read_history(run).exit_code is not None:
         raise UsageError("it is not at work on Modal", where=run.name)
     wish = submit.wish_for(run, asked.gpu_memory_gib, record.settings)
@@ -123,14 +137,12 @@ async def _found(api: Api, run: Run, asked: Orders) -> Follower:
     return follower
 
 
-async def _told_by_volume(api: Api, run: Run) -> str:
-    """The call that says itself that it is at work on the run; empty where none does."""
-    try:
-        pieces = [piece async for piece in api.read(f"{place_of(run)}/status.json")]
-        told = json.loads(b"".join(pieces))
-        return "" if "code" in told else str(told["call"] or "")
-    except (Missing, ValueError, TypeError, KeyError):
-        return ""
+async def _told_by_volume(api: Api, run: Run) -> tuple[str, str]:
+    """The call that says itself that it is at work on the run, and its function; empty: none."""
+    told = await status(api, run)
+    if "code" in told:
+        return "", ""
+    return str(told.get("call") or ""), str(told.get("function") or "")
 
 
 def _record(run: Run, launched: float) -> None:

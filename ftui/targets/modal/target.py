@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 from ftui.errors import TargetUnavailable, UsageError
 from ftui.plan.hardware import Hardware
+from ftui.plan.offer import Market
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run, RunRecord
+from ftui.runs.store import read_record
+from ftui.runs.tail import read_history
 from ftui.targets.base import GoingOn, Problem
-from ftui.targets.modal import app, gpu, login, options, position
+from ftui.targets.endpoint import Endpoint, Phase
+from ftui.targets.modal import app, gpu, hire, login, options, position, volume
+from ftui.targets.modal.api import RUNS
 from ftui.targets.modal.ending import abort
 from ftui.targets.modal.orders import Orders
 from ftui.targets.modal.submit import remember, remembered, write_files
 from ftui.targets.remote.rented import Rented
 from ftui.targets.remote.supervised import POLL_SECONDS, Supervised, needs_of_run, written
+from ftui.targets.renting import Exported
+from ftui.targets.stored import Fetched, Heap
 
 
 class ModalTarget(Supervised):
@@ -25,16 +33,20 @@ class ModalTarget(Supervised):
     title = "Modal"
     module = "ftui.targets.modal.supervise"
     log = "modal.log"
+    storage = f"the volume {RUNS}"
     start_seconds = 120.0
     """Nothing is built or uploaded before the supervisor says how it began."""
 
-    def hardware(self) -> Hardware:
+    wishes = hire.WISHES
+
+    def hardware(self, plan: Plan | None = None) -> Hardware:
         """Nobody's in particular: whatever is asked for. Asks no server."""
         try:
             place = login.require()
         except TargetUnavailable as error:
             place = error.what
-        return Rented(cores=0, memory_gib=0.0, place=place)
+        found = Rented(cores=0, memory_gib=0.0, place=place)
+        return found.of(hire.gpu_for(plan)) if plan else found
 
     def problems(self, plan: Plan) -> list[Problem]:
         """No package, no login, or GPUs that Modal has not. Modal itself is asked at the launch."""
@@ -48,6 +60,33 @@ class ModalTarget(Supervised):
         except UsageError as error:
             found.append(Problem(error.what, error.hint))
         return found
+
+    def market(self, plan: Plan) -> Market:
+        """Every GPU of which so many go together, at what it costs. Raises UsageError."""
+        from ftui.targets.modal.market import market
+
+        return market(plan)
+
+    def limits(self, plan: Plan) -> str:
+        """Hours and dollars at which it ends. Raises UsageError."""
+        return hire.limits(plan)
+
+    def stored(self, run: Run) -> tuple[Heap, ...]:
+        """What the volume keeps of a run. Raises TargetUnavailable."""
+        return volume.stored(run)
+
+    def fetch(self, run: Run, heap: Heap, on_bytes: Callable[[int], None]) -> Fetched:
+        """Bring a heap home, verified. Raises TargetUnavailable, OSError."""
+        return volume.fetch(run, heap, on_bytes)
+
+    def discard(self, run: Run, heap: Heap) -> None:
+        """Remove a heap from the volume for good. Raises UsageError, TargetUnavailable."""
+        if self.is_known(read_record(run)) and read_history(run).exit_code is None:
+            raise UsageError(
+                f"{run.name} may be at work: what it needs there is left alone",
+                hint=f"stop it first: ftui stop {run.name}",
+            )
+        volume.discard(run, heap)
 
     def command(self, plan: Plan) -> tuple[str, ...]:
         """What starts the run by hand."""
@@ -80,6 +119,34 @@ class ModalTarget(Supervised):
     def is_known(self, record: RunRecord) -> bool:
         """Whether Modal was ever told of the run."""
         return bool(remembered(record))
+
+    def serve(
+        self, run: Run, on_phase: Callable[[Phase], None], hours: float
+    ) -> AbstractAsyncContextManager[Endpoint]:
+        """The endpoint of a run's models, for as long as the context lasts (targets/base.py)."""
+        from ftui.targets.modal.serving import serve
+
+        return serve(run, on_phase, hours)
+
+    def serving_terms(self, run: Run) -> str:
+        """`1 × L4 · $1.12/h`. Raises RunFailed where there is nothing to serve, UsageError."""
+        from ftui.targets.modal import deployment
+
+        return deployment.wanted(run).machine.terms
+
+    def export(
+        self, run: Run, key: str, hours: float | None, tell: Callable[[str], None]
+    ) -> Exported:
+        """Leave an endpoint in place (targets/renting.py)."""
+        from ftui.targets.modal import export
+
+        return export.export(run, key, hours, tell)
+
+    def end_export(self, run: Run) -> bool:
+        """End the endpoint that was left in place; whether there was one."""
+        from ftui.targets.modal import export
+
+        return export.end(run)
 
     def end(self, run: Run, record: RunRecord) -> bool:
         """Cancel the run's call at once; whether there was one."""

@@ -31,8 +31,8 @@ class Rented(Hardware):
 
     @property
     def words(self) -> str:
-        """`project main at http://…`: the machine itself is found at the launch."""
-        return self.place
+        """`project main, http://… · H100`: the machine itself is found at the launch."""
+        return f"{self.place} · {self.gpus[0].name}" if self.gpus else self.place
 
     @property
     def gpu_words(self) -> str:

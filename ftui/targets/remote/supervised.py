@@ -23,6 +23,7 @@ from ftui.runs.model import Run, RunRecord
 from ftui.runs.stop import Answer
 from ftui.runs.store import read_record
 from ftui.runs.tail import read_history
+from ftui.runtimes.find import Kind
 from ftui.targets.base import GoingOn
 
 POLL_SECONDS = 2.0
@@ -50,6 +51,8 @@ class Orders(Protocol):
 class Supervised:
     """Launch, attach and stop; what is special about a place is in the methods that raise."""
 
+    needs_runtimes: tuple[Kind, ...] = (Kind.SERVE,)
+    """Its training is elsewhere; what it has trained is talked with here."""
     module: ClassVar[str]
     """The supervisor's: `ftui.targets.dstack.supervise`."""
     log: ClassVar[str]

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut, UsageError
 from ftui.targets.endpoint import Endpoint
@@ -19,6 +20,9 @@ Message = Mapping[str, str]
 """`{"role": "user", "content": "…"}`"""
 
 _CONNECT_SECONDS = 5.0
+_FORBIDDEN = (401, 403)
+_NOT_THERE = (404, 502, 503, 504)
+"""What a proxy answers when nothing stands behind it."""
 _SILENCE_SECONDS = 300.0
 """The longest silence in an answer. A long prompt on a busy CPU takes minutes to be read."""
 
@@ -120,7 +124,10 @@ async def answer(
 
 
 async def is_up(endpoint: Endpoint) -> bool:
-    """Whether the server says that it is healthy. It may still fail at its first question."""
+    """Whether the server says that it is healthy. It may still fail at its first question.
+
+    Raises TargetUnavailable when it is not for us to ask.
+    """
     import httpx2
 
     try:
@@ -128,6 +135,8 @@ async def is_up(endpoint: Endpoint) -> bool:
             response = await client.get("/health", timeout=_CONNECT_SECONDS)
     except httpx2.TransportError:
         return False
+    if response.status_code in _FORBIDDEN:
+        raise _refusal(endpoint, response.status_code, response.content)
     return response.status_code == httpx2.codes.OK
 
 
@@ -146,9 +155,15 @@ def _client(endpoint: Endpoint) -> httpx2.AsyncClient:
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {},
         timeout=httpx2.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
-        trust_env=False,  # a proxy must not see what stays on this machine
+        trust_env=not _is_here(endpoint),  # a proxy must not see what stays on this machine
         verify=endpoint.base_url.startswith("https:"),  # reading certificates costs 60 ms
     )
+
+
+def _is_here(endpoint: Endpoint) -> bool:
+    """Whether it is on this machine's own loopback."""
+    host = urlsplit(endpoint.base_url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 @asynccontextmanager
@@ -203,6 +218,15 @@ def _decode(text: str | bytes, endpoint: Endpoint) -> dict[str, Any]:
 def _refusal(endpoint: Endpoint, status: int, body: str | bytes) -> FtuiError:
     """An answer that is an error, in words."""
     message, field = _message(body)
+    if status in _FORBIDDEN and endpoint.front:
+        return TargetUnavailable(
+            f"{endpoint.front} refuses the token",
+            where=endpoint.base_url,
+            why=message,
+            hint="log in again, then serve the run again",
+        )
+    if status in _NOT_THERE and endpoint.front and not _is_of_vllm(body):
+        return _gone(endpoint, message or f"HTTP {status}")
     if status == 401:
         return TargetUnavailable(
             "the model server wants another key",
@@ -245,12 +269,23 @@ def _message(body: str | bytes) -> tuple[str, str]:
     return str(error), ""
 
 
+def _is_of_vllm(body: str | bytes) -> bool:
+    """Whether an error is the model server's own, and not of what stands before it."""
+    try:
+        raw = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(raw, dict) and "error" in raw
+
+
 def _gone(endpoint: Endpoint, why: str) -> RunFailed:
+    again = "a rented machine is given back after its hours: serve the run again"
+    hints = (again if endpoint.front else "", _log_hint(endpoint))
     return RunFailed(
         "the model server is gone",
         where=endpoint.base_url,
         why=why,
-        hint=_log_hint(endpoint),
+        hint="; ".join(filter(None, hints)),
     )
 
 

@@ -24,7 +24,7 @@ _CPU_ADAPTERS = "2"
 whenever another request of its batch has one (index -1 in lora/ops/torch_ops/lora_ops.py): with
 one place, asked at the same time, base answered as tuned (370 of 400 right; alone, none). The
 second place stays empty, and so changes nothing."""
-_GPU_MEMORY_SHARE = "0.88"
+GPU_MEMORY_SHARE = "0.88"
 """Leaves room for the desktop, and for what vLLM allocates after it has measured."""
 _PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """How a LoRA may have begun; PiSSA, LoftQ and others change the base model's weights as well."""
@@ -119,32 +119,39 @@ def serve_command(
     python: Path, models: ServedModels, port: int, hardware: Hardware
 ) -> tuple[list[str], dict[str, str]]:
     """The command that serves `models` on 127.0.0.1, and the environment variables it needs."""
-    name = "tuned" if models.alone else "base"
-    command = [
-        *(str(python), "-m", "vllm.entrypoints.cli.main", "serve", models.model),
-        *("--served-model-name", name),
+    asked = arguments(models, port, 1 if hardware.gpus else 0)
+    module = (str(python), "-m", "vllm.entrypoints.cli.main")
+    return [*module, *asked], environment(offline=models.local)
+
+
+def arguments(models: ServedModels, port: int, gpus: int) -> list[str]:
+    """What vLLM is told, from `serve` on. It listens on 127.0.0.1; several GPUs share the work."""
+    told = [
+        *("serve", models.model, "--served-model-name", "tuned" if models.alone else "base"),
         *("--host", "127.0.0.1", "--port", str(port)),
         # The longest conversation that the model knows and the memory holds.
         *("--max-model-len", "auto"),
         "--disable-uvicorn-access-log",
     ]
-    if hardware.gpus:
-        command += ["--gpu-memory-utilization", _GPU_MEMORY_SHARE]
+    if gpus:
+        told += ["--gpu-memory-utilization", GPU_MEMORY_SHARE]
     else:
         # Compiling would take longer than it saves: 52-71 s to the first answer instead of 22-44.
-        command += ["--enforce-eager", "--kv-cache-memory-bytes", _CPU_CACHE]
+        told += ["--enforce-eager", "--kv-cache-memory-bytes", _CPU_CACHE]
+    if gpus > 1:
+        told += ["--tensor-parallel-size", str(gpus)]
     if models.adapter is not None:
-        command += ["--enable-lora", "--lora-modules", f"tuned={models.adapter}"]
-        command += ["--max-lora-rank", str(models.rank)]
-        if not hardware.gpus:
-            command += ["--max-loras", _CPU_ADAPTERS]
+        told += ["--enable-lora", "--lora-modules", f"tuned={models.adapter}"]
+        told += ["--max-lora-rank", str(models.rank)]
+        if not gpus:
+            told += ["--max-loras", _CPU_ADAPTERS]
     if models.chat_template is not None:
-        command += ["--chat-template", str(models.chat_template)]
-    return command, environment(models)
+        told += ["--chat-template", str(models.chat_template)]
+    return told
 
 
-def environment(models: ServedModels) -> dict[str, str]:
-    """Telemetry off, and no hub where the model is on this disk."""
+def environment(*, offline: bool) -> dict[str, str]:
+    """Telemetry off, and no hub where the model is on the disk."""
     variables = {
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
@@ -152,7 +159,7 @@ def environment(models: ServedModels) -> dict[str, str]:
         # it imports at each start, in 19 s of CPU time instead of 11.
         "PYTHONDONTWRITEBYTECODE": "",
     }
-    return variables | {"HF_HUB_OFFLINE": "1"} if models.local else variables
+    return variables | {"HF_HUB_OFFLINE": "1"} if offline else variables
 
 
 def _chat_template(run: Run) -> Path | None:

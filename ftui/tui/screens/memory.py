@@ -20,7 +20,7 @@ from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.widgets.lines import Notice, TopLine
-from ftui.tui.widgets.memory_tables import gpu_table, offer_rows, term_table
+from ftui.tui.widgets.memory_tables import gpu_table, offer_rows, offer_words, term_table
 from ftui.tui.widgets.options import Options
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ class MemoryScreen(Screen[None]):
         "need less, the least harmful first; enter makes the highlighted one. Where machines are "
         "rented, tab goes to what is on offer, and enter chooses one."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "other_list", "machines"),
+        Binding("escape", "back", "back"),
+    ]
     app: FtuiApp
 
     def __init__(self, subject: Subject, on_change: OnChange, on_offer: OnOffer) -> None:
@@ -128,10 +131,19 @@ class MemoryScreen(Screen[None]):
         except FtuiError as error:
             self._say_of_market(f"{theme.WARNING} {error}")
             return
+        self.refresh_bindings()
         self._say_of_market("")
         if self._market is not None and not self._market.offers:
             self._say_of_market(f"{theme.WARNING} {plan.target} has nothing on offer for this now")
         self._show_tables()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is another list where machines are on offer."""
+        return action != "other_list" or bool(self._market and self._market.offers)
+
+    def action_other_list(self) -> None:
+        """From the changes to the machines, and back."""
+        self.focus_next()
 
     def _say_of_market(self, words: str) -> None:
         self._told_of_market = words
@@ -181,9 +193,20 @@ class MemoryScreen(Screen[None]):
         else:
             market = self._usual()
             table.update(gpu_table(self._found, market, roomy=roomy))
-        source = f"{self._told_of_market}\nPrices: {market.source}.".strip()
-        self.query_one("#market", Static).update(printable(source))
+        self._show_market(market)
         self.query_one("#about", Static).update(_about(self._found))
+
+    def _show_market(self, market: Market) -> None:
+        """Below the machines: whose the highlighted one is, and where the prices are from."""
+        row = self.query_one("#offers", Options).choice
+        offer = offer_words(market.offers[int(row.value)]) if row and self._market else ""
+        told = (offer, self._told_of_market, f"Prices: {market.source}.")
+        self.query_one("#market", Static).update(printable("\n".join(filter(None, told))))
+
+    @on(Options.OptionHighlighted, "#offers")
+    def _name_it(self) -> None:
+        if self._market is not None:
+            self._show_market(self._market)
 
     def _usual(self) -> Market:
         """The usual cards at list prices, after those of the machine at hand."""

@@ -141,7 +141,8 @@ class MonitorScreen(RunKeys):
         starting = glance.state is RunState.STARTING  # again: the curve is of the try before
         if starting or (not history.series and not glance.state.ended):
             since, begins = glance.record.begun, history.newest_try.words
-            self._show_waiting(run_words.waiting(glance.state, since, self._last_line, begins))
+            last, phase = self._last_line, history.phase
+            self._show_waiting(run_words.waiting(glance.state, since, last, begins, phase))
         else:
             self.remove_class("-waiting")
         if before is None or (before.state, before.end) != (glance.state, glance.end):

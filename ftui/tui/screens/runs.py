@@ -14,6 +14,7 @@ from textual.widgets import Footer, Input, Static
 
 from ftui.runs.listing import FIRST_RUN, SORTS, chosen
 from ftui.runs.model import Run
+from ftui.targets import storing
 from ftui.text import counted
 from ftui.tui import theme
 from ftui.tui.background import in_background
@@ -43,7 +44,8 @@ class RunsScreen(Deeds):
     CSS_PATH = "../styles/runs.tcss"
     HELP = (
         "Every run in FTUI_HOME, live. Space marks runs: c puts those side by side, D cleans them "
-        "up. Clean-up asks, and says what it gives back; what is at work is never touched."
+        "up. Clean-up asks, and says what it gives back; what is at work is never touched. f shows "
+        "what a rented place keeps of a run."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "compare", "compare"),
@@ -51,6 +53,7 @@ class RunsScreen(Deeds):
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("r", "resume", "resume"),
         Binding("x", "stop", "stop"),
+        Binding("f", "files", "files"),
         Binding("D,delete", "clean", "clean", key_display="D"),
         Binding("escape", "back", "back"),
     ]
@@ -149,7 +152,8 @@ class RunsScreen(Deeds):
 
     @on(RunTable.Moved)
     def _moved(self) -> None:
-        offered = [bool(self.check_action(name, ())) for name in ("compare", "stop", "resume")]
+        names = ("compare", "stop", "resume", "files")
+        offered = [bool(self.check_action(name, ())) for name in names]
         if offered != self._offered:  # a footer is not drawn anew for nothing
             self._offered = offered
             self.refresh_bindings()
@@ -159,7 +163,7 @@ class RunsScreen(Deeds):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense for the run under the cursor, or the marked ones, is a key."""
         entry = self._table.current
-        if action in ("stop", "resume") and self._table.marks:
+        if action in ("stop", "resume", "files") and self._table.marks:
             return False  # what is marked is meant
         if action == "compare":
             return len(self._table.marks) > 1
@@ -169,6 +173,8 @@ class RunsScreen(Deeds):
             return entry is not None and entry.running
         if action == "resume":
             return entry is not None and entry.state is not None and entry.state.resumable
+        if action == "files":
+            return entry is not None and storing(entry.target) is not None
         return action != "clean" or entry is not None
 
     @on(RunTable.Opened)
@@ -191,6 +197,15 @@ class RunsScreen(Deeds):
         from ftui.tui.screens.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(runs))
+
+    def action_files(self) -> None:
+        """Show what the run's target keeps of it."""
+        entry = self._table.current
+        place = storing(entry.target) if entry is not None else None
+        if entry is not None and place is not None:
+            from ftui.tui.screens.remote_files import RemoteFilesScreen
+
+            self.app.push_screen(RemoteFilesScreen(entry.run, place))
 
     def action_filter(self) -> None:
         """Show only the runs that contain what is typed."""

@@ -43,15 +43,15 @@ class LaunchFacts(VerticalScroll):
             blockers.update(_section("It cannot run here", told, "$error"))
             parts = [_section("The command, in the run's own folder", command)]
         else:
+            ends = f"\nending at the latest after {facts.limits}" if facts.limits else ""
             parts = [
                 _section(
                     "Enter launches this on",
-                    f"{facts.place} · {facts.hardware.words}",
+                    f"{facts.place} · {facts.hardware.words}{ends}",
                     between=" " if self.screen.has_class("-narrow") else "\n",
                 ),
                 _section("with, in the run's own folder,", command),
                 Content.styled("The run goes on when ftui is closed.", "$secondary"),
-                *([_section("It ends at the latest after", facts.limits)] if facts.limits else []),
             ]
         if facts.changes:
             parts.append(_section("Changed by your answers", ", ".join(facts.changes)))

@@ -61,17 +61,19 @@ def offer_rows(found: Estimate, market: Market, *, roomy: bool) -> list[Option]:
     return [
         Option(
             str(market.offers.index(one.offer)),
-            f"{one.fit.glyph} {one.fit.word:<9} {_name(one)}"
-            + (f"{usable_gib(one.gpu):6.1f} GiB {_bar(found, one)}" if roomy else "")
-            + f"{_price(one):>9}",
-            ", ".join(filter(None, ["least" if one.offer == cheapest else "", *_terms(one.offer)])),
+            f"{one.fit.glyph} {f'{one.fit.word:<9} ' if roomy else ''}{_name(one)}",
+            (f"{usable_gib(one.gpu):5.1f} {_bar(found, one)} " if roomy else "")
+            + f"{_price(one):>8} {'least' * (one.offer == cheapest):5} {'spot' * one.offer.spot}",
         )
         for one in fittings
     ]
 
 
-def _terms(offer: Offer) -> list[str]:
-    return ["spot" if offer.spot else "", printable(offer.place)]
+def offer_words(offer: Offer) -> str:
+    """`2 × H100, spot, runpod US-KS-2`."""
+    gpu = f"{offer.count} × {offer.gpu.name}" if offer.gpu else ""
+    told = filter(None, [gpu, "spot" if offer.spot else "on demand", offer.place])
+    return printable(", ".join(told))
 
 
 def _name(one: Fitting) -> str:

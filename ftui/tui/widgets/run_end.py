@@ -64,6 +64,8 @@ def _how_far(run: Run, end: Ending, history: History) -> list[Content]:
         lines.append(_fact("reached", f"step {history.step:,} of {history.max_steps:,}"))
     if end.going_on is not None and end.going_on.checkpoint is not None:
         lines.append(_fact("kept", end.going_on.place))
+    if history.cost_words:
+        lines.append(_fact("cost", history.cost_words))
     lines += _earlier(history)
     files = f"{run.log_file.name}, {run.config_file.name}"
     return [*lines, _fact("files", f"{files} in {nice_path(run.folder)}")]
@@ -83,6 +85,8 @@ def _what_came_of_it(run: Run, end: Ending, history: History) -> list[Content]:
     lines.append(_fact("steps", f"{history.step:,} of {history.max_steps:,}"))
     if history.seconds is not None:
         lines.append(_fact("time", duration(history.seconds)))
+    if history.cost_words:
+        lines.append(_fact("cost", history.cost_words))
     if end.memory:
         lines.append(_fact("memory", end.memory))
     where = nice_path(run.output_dir) if end.weights else "no weights were saved"

@@ -66,6 +66,8 @@ def _standing(state: RunState, history: History) -> list[Content]:
     evaluated = history.latest("eval_loss")
     if evaluated is not None:
         parts.append(Content.assemble(("eval ", "$secondary"), short(evaluated)))
+    if history.cost_words:
+        parts.append(Content.styled(history.cost_words, "$secondary"))
     return parts
 
 
@@ -82,17 +84,20 @@ def trend(points: list[Point]) -> str:
     return " ↓" if change < 0 else " ↑"
 
 
-def waiting(state: RunState, since: float, last_line: str, begins: str = "") -> Content:
+def waiting(
+    state: RunState, since: float, last_line: str, begins: str = "", phase: str = ""
+) -> Content:
     """What is being waited for, since when, and the log's last word.
 
-    `begins`: where another try begins; nothing for the first.
+    `begins`: where another try begins; nothing for the first. `phase`: where a run elsewhere
+    stands, which its target knows better.
     """
     title, why = _WAITING.get(state, _WAITING[RunState.STARTING])
     lines = [
         Content.assemble(
             (f"{state.glyph} {title}", "bold"), (f"   {duration(time.time() - since)}", "$accent")
         ),
-        Content.styled(f"  {why}", "$secondary"),
+        Content.styled(f"  {printable(phase) or why}", "$secondary"),
     ]
     if begins:
         lines.append(Content(f"  It {begins}."))

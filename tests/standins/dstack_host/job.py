@@ -54,6 +54,12 @@ class Job:
         """Where a path of the container is on this machine."""
         return self.disk / os.path.normpath("/" + path).lstrip("/")
 
+    def port(self, inside: int) -> int:
+        """Where a port of the container is on this machine: all containers share its loopback, so
+        a program that listens on one writes the port that it took into `ports/`."""
+        told = self.disk / "ports" / str(inside)
+        return int(told.read_text()) if told.is_file() else inside
+
     async def run(self, body: Mapping[str, Any], archives: Mapping[str, bytes]) -> None:
         """Everything, to its end."""
         spec = body["job_spec"]
@@ -109,6 +115,7 @@ class Job:
             "DSTACK_WORKING_DIR": str(self.folder),
             "DSTACK_NODE_RANK": str(spec.get("job_num", 0)),
             "DSTACK_NODES_NUM": str(nodes),
+            "DSTACK_MASTER_NODE_IP": str(cluster.get("master_job_ip", "")),
             "DSTACK_GPUS_PER_NODE": str(gpus),
             "DSTACK_GPUS_NUM": str(gpus * nodes),
             **(body.get("secrets") or {}),

@@ -1,4 +1,4 @@
-"""A real `dstack server` of its own, and a stand-in host in its fleet."""
+"""A real `dstack server` of its own, and stand-in hosts in its fleet."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import yaml
 
 TOKEN = "token-of-the-lab"
 PROJECT = "main"
-ADDRESS = "127.0.0.2"
-"""One fleet an address."""
+ADDRESSES = ("127.0.0.2", "127.0.0.3")
+"""Of the hosts; one fleet an address."""
 _SERVER = (str(Path(sys.executable).with_name("dstack")), "server", "-n", "-l", "ERROR")
 _HOST = (sys.executable, "-m", "tests.standins.dstack_host")
 _LIMIT = 120.0
@@ -36,7 +37,7 @@ class Lab:
     commands: Path
     """A folder of programs that jobs find before all others."""
     _server: subprocess.Popen[bytes] | None = None
-    _others: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -67,18 +68,32 @@ class Lab:
         """Let it be the scripted trainer, which does as many steps as a test allows."""
         trainer = Path(__file__).parents[1] / "scripted_trainer.py"
         self.play(
+            'echo "$@" >arguments\n'
             'case "$*" in *--resume-from-checkpoint*)\n'
             '  set -- "--resume_from_checkpoint=${*##*--resume-from-checkpoint }";;\n'
             "*) set --;; esac\n"
             f'exec {sys.executable} {trainer} {steps} "$@"'
         )
 
-    def container(self, name: str) -> Path:
-        """The working directory of the newest try of a run, on this disk; waits for it."""
-        newest = self.ask("runs/get", {"run_name": name})["latest_job_submission"]["id"]
-        folder = self.folder / "host" / str(newest) / "disk" / "workspace" / name
-        self._wait(folder.is_dir, f"a container of {name}")
-        return folder
+    def container(self, name: str, node: int = 0) -> Path:
+        """The working directory of a run's newest try, on this disk; waits for it."""
+        job = self.ask("runs/get", {"run_name": name})["jobs"][node]
+        place = Path(str(job["job_submissions"][-1]["id"]), "disk", "workspace", name)
+        folders = [self.host(number) / place for number in range(len(self._hosts))]
+        self._wait(lambda: any(one.is_dir() for one in folders), f"a container of {name}")
+        return next(one for one in folders if one.is_dir())
+
+    def host(self, number: int) -> Path:
+        """Where the files of a host are."""
+        return self.folder / ("host" if number == 0 else f"host-{number}")
+
+    def lose_host(self, number: int) -> None:
+        """Have a host vanish with everything that runs on it."""
+        self._hosts[number].kill()
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if Path(process.cwd()).is_relative_to(self.host(number)):
+                    process.kill()
 
     def start_server(self) -> None:
         """Start the server, or start it again on the same data."""
@@ -105,21 +120,26 @@ class Lab:
         self._server.send_signal(signal.SIGTERM)
         self._server.wait(_LIMIT)
 
-    def take_in_host(self) -> None:
-        """Start a stand-in host and have the server take it into a fleet."""
-        port = free_port(ADDRESS)
+    def take_in_hosts(self, count: int) -> None:
+        """Start stand-in hosts and have the server take them into one fleet."""
+        ports = [free_port(address) for address in ADDRESSES[:count]]
+        for number, port in enumerate(ports):
+            self._start_host(number, port)
+        self._apply_fleet(ports)
+        self._wait(self._idle, "the hosts are taken in")
+
+    def _start_host(self, number: int, port: int) -> None:
+        folder, address = str(self.host(number)), ADDRESSES[number]
         with (self.folder / "host.log").open("ab") as log:
             host = subprocess.Popen(
-                [*_HOST, str(self.folder / "host"), str(self.commands), ADDRESS, str(port)],
+                [*_HOST, folder, str(self.commands), address, str(port)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        self._others.append(host)
+        self._hosts.append(host)
         assert host.stdout is not None
         assert host.stdout.readline() == b"ready\n", (self.folder / "host.log").read_text()
-        self._apply_fleet(port)
-        self._wait(self._idle, "the host is taken in")
 
     def log_in(
         self, name: str = PROJECT, *, home: Path | None = None, url: str = "", token: str = TOKEN
@@ -151,7 +171,7 @@ class Lab:
 
     def close(self) -> None:
         """End everything that was started here."""
-        for process in [*self._others, *([self._server] if self._server else [])]:
+        for process in [*self._hosts, *([self._server] if self._server else [])]:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -161,15 +181,17 @@ class Lab:
             if process.stdout:
                 process.stdout.close()
 
-    def _apply_fleet(self, port: int) -> None:
+    def _apply_fleet(self, ports: list[int]) -> None:
         key = self.folder / "key"
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
         subprocess.run(keygen, check=True)
         keys = {"private": key.read_text(), "public": key.with_suffix(".pub").read_text()}
-        hosts = [{"hostname": ADDRESS, "port": port}]
+        places = zip(ADDRESSES, ports, strict=False)
+        hosts = [{"hostname": address, "port": port} for address, port in places]
         configuration = {
             "type": "fleet",
             "name": "lab",
+            "placement": "cluster" if len(hosts) > 1 else "any",
             "ssh_config": {"user": "lab", "ssh_key": keys, "hosts": hosts},
         }
         spec = {"configuration": configuration, "profile": {}}
@@ -182,7 +204,7 @@ class Lab:
 
     def _idle(self) -> bool:
         instances = self.ask("fleets/get", {"name": "lab"})["instances"]
-        return [one["status"] for one in instances] == ["idle"]
+        return [one["status"] for one in instances] == ["idle"] * len(self._hosts)
 
     def _wait(self, condition: Any, what: str) -> None:
         end = time.monotonic() + _LIMIT
@@ -200,15 +222,15 @@ def free_port(address: str) -> int:
 
 
 @contextlib.contextmanager
-def lab(folder: Path) -> Iterator[Lab]:
-    """A server, a host in its fleet, and a login; all ended after it."""
+def lab(folder: Path, hosts: int = 1) -> Iterator[Lab]:
+    """A server, hosts in its fleet, and a login; all ended after it."""
     commands = folder / "commands"
     commands.mkdir(parents=True)
     made = Lab(folder, free_port("127.0.0.1"), commands)
     try:
         made.start_server()
         made.log_in()
-        made.take_in_host()
+        made.take_in_hosts(hosts)
         yield made
     finally:
         made.close()

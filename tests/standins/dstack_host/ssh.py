@@ -24,7 +24,6 @@ HOST_INFO = {
     "gpu_name": "NVIDIA GeForce RTX 4090",
     "gpu_memory": 24564,
     "gpu_count": 1,
-    "addresses": ["127.0.0.1/8"],
     "disk_size": 500 << 30,
     "cpus": 16,
     "memory": 64 << 30,
@@ -37,9 +36,11 @@ class Doors:
     def __init__(self, root: Path, shim: Shim, shim_port: int) -> None:
         self._root, self._shim, self._shim_port = root, shim, shim_port
         self._container_port = 0
+        self._info = ""
 
     async def open(self, address: str, port: int) -> None:
         """Listen on the host's address, and for the container on a free port of the loopback."""
+        self._info = json.dumps({**HOST_INFO, "addresses": [f"{address}/8"]})
         key = asyncssh.generate_private_key("ssh-ed25519")
         files = self._root / "host"
         (files / "tmp").mkdir(parents=True)
@@ -69,7 +70,7 @@ class Doors:
             address,
             port,
             server_host_keys=[key],
-            process_factory=_on_host,
+            process_factory=self._on_host,
             sftp_factory=HostFiles,
         )
         self._container = await asyncssh.create_server(
@@ -88,7 +89,21 @@ class Doors:
         if port == _RUNNER:
             current = self._shim.current
             return self._shim.ports[current[0]] if current else 0
-        return self._container_port if port == _CONTAINER_SSH else port
+        if port == _CONTAINER_SSH:
+            return self._container_port
+        current = self._shim.current
+        return current[1].job.port(port) if current else port
+
+    async def _on_host(self, process: asyncssh.SSHServerProcess[str]) -> None:
+        """Answers what onboarding asks; installs nothing."""
+        command = (process.command or "").strip()
+        if command == "uname -m":
+            process.stdout.write("x86_64\n")
+        elif "host_info.json" in command and "cat" in command:
+            process.stdout.write(self._info)
+        elif "/api/healthcheck" in command:
+            process.stdout.write(json.dumps({"service": "dstack-shim", "version": VERSION}))
+        process.exit(1 if "test -e" in command else 0)
 
     async def _in_container(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         current = self._shim.current
@@ -121,18 +136,6 @@ class Doors:
         with contextlib.suppress(OSError, asyncssh.Error):
             await process.stdout.drain()
             process.exit(code)
-
-
-async def _on_host(process: asyncssh.SSHServerProcess[str]) -> None:
-    """Answers what onboarding asks; installs nothing."""
-    command = (process.command or "").strip()
-    if command == "uname -m":
-        process.stdout.write("x86_64\n")
-    elif "host_info.json" in command and "cat" in command:
-        process.stdout.write(json.dumps(HOST_INFO))
-    elif "/api/healthcheck" in command:
-        process.stdout.write(json.dumps({"service": "dstack-shim", "version": VERSION}))
-    process.exit(1 if "test -e" in command else 0)
 
 
 def _forwarded(port: int) -> Callable[[Any, Any], Awaitable[None]]:

@@ -42,6 +42,11 @@ class Apps:
     async def WorkspaceNameLookup(self, request: Empty) -> pb.WorkspaceNameLookupResponse:
         return pb.WorkspaceNameLookupResponse(workspace_name="standin", username="standin")
 
+    async def WorkspaceBillingRates(
+        self, request: pb.WorkspaceBillingRatesRequest
+    ) -> pb.WorkspaceBillingRatesResponse:
+        return pb.WorkspaceBillingRatesResponse(rates=self.state.rates)
+
     async def AppGetByDeploymentName(
         self, request: pb.AppGetByDeploymentNameRequest
     ) -> pb.AppGetByDeploymentNameResponse:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from tests.standins.modal_server.front import front
 from tests.standins.modal_server.state import State
 
 _LARGEST = 2**31
@@ -35,10 +36,14 @@ async def storing(state: State) -> AsyncIterator[str]:
             data = bytes([data[0] ^ 1]) + data[1:]
         return web.Response(body=data)
 
+    async def ask(request: web.Request) -> web.StreamResponse:
+        return await front(state, request)
+
     application = web.Application(client_max_size=_LARGEST)
     application.router.add_put("/block", put)
     application.router.add_get("/read/{volume}/{start}/{length}/{path:.*}", read)
-    runner = web.AppRunner(application)
+    application.router.add_route("*", "/web/{function}/{path:.*}", ask)
+    runner = web.AppRunner(application, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

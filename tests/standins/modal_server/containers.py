@@ -7,16 +7,13 @@ import asyncio
 from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2 as pb
 
-from tests.standins.modal_server.state import State, Task
+from tests.standins.modal_server.web import Web, door_of, next_request
 
 _HEARTBEAT_SECONDS = 10.0
 
 
-class Containers:
+class Containers(Web):
     """RPCs of containers; `task` is the one that speaks."""
-
-    state: State
-    task: Task | None
 
     async def ContainerHello(self, request: Empty) -> Empty:
         return Empty()
@@ -31,6 +28,8 @@ class Containers:
         self, request: pb.FunctionGetInputsRequest
     ) -> pb.FunctionGetInputsResponse:
         assert self.task is not None
+        if door := door_of(self.state, self.task):
+            return await next_request(self.state, door)
         call = self.task.call
         item = pb.FunctionGetInputsItem(kill_switch=True)
         if not self.task.served:
@@ -46,6 +45,7 @@ class Containers:
     async def FunctionPutOutputs(self, request: pb.FunctionPutOutputsRequest) -> Empty:
         assert self.task is not None
         for output in request.outputs:
+            self.end_of_request(output.input_id)
             self.task.call.attempt = output.result
             self.task.call.data_format = output.data_format
         return Empty()

@@ -8,6 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2 as pb
 
+from tests.standins.modal_server.doors import Door
 from tests.standins.modal_server.state import Call, State
 from tests.standins.modal_server.worker import cancel, work
 
@@ -73,6 +74,9 @@ class Functions:
     async def FunctionGetCurrentStats(
         self, request: pb.FunctionGetCurrentStatsRequest
     ) -> pb.FunctionStats:
+        if door := self.state.doors.get(request.function_id):
+            running = int(door.task is not None and door.task.process is not None)
+            return pb.FunctionStats(backlog=len(door.requests), num_total_tasks=running)
         calls = [c for c in self.state.calls.values() if self._is_of(c, request.function_id)]
         going = [call for call in calls if call.result is None]
         running = sum(call.task is not None for call in going)
@@ -141,6 +145,9 @@ class Functions:
         kept = pb.Function()
         kept.CopyFrom(own)
         self.state.functions[function_id] = kept
+        if own.webhook_config.type:
+            door = self.state.doors.setdefault(function_id, Door(function_id, app_id))
+            door.stopped = True  # a container of an earlier deployment takes no more
         return self._known(function_id, app_id, own.function_name, own.function_type)
 
     def _known(
@@ -152,11 +159,15 @@ class Functions:
             function_type=kind,
             definition_id=f"de-{function_id}",
             app_id=app_id,
+            web_url=self._url(function_id),
             supported_input_formats=_PICKLE_AND_CBOR,
             supported_output_formats=_PICKLE_AND_CBOR,
         )
         self.state.handles[function_id] = handle
         return handle
+
+    def _url(self, function_id: str) -> str:
+        return f"{self.state.http}/web/{function_id}" if function_id in self.state.doors else ""
 
     def _data(self, function_id: str) -> pb.FunctionData:
         function = self.state.functions[function_id]

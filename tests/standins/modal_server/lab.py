@@ -8,18 +8,20 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from modal_proto import api_pb2 as pb
 
 from ftui.runs.model import Run
+from ftui.serve.server import free_port
 from ftui.targets.modal.app import app_name, place_of
 from tests.standins.modal_server.blocks import storing
+from tests.standins.modal_server.front import close_all
 from tests.standins.modal_server.service import serving
 from tests.standins.modal_server.state import TOKEN, Call, Faults, State
-from tests.standins.modal_server.worker import cancel, kill
+from tests.standins.modal_server.worker import cancel, kill, take_away
 from tests.standins.runs import allow
 
 _START_SECONDS = 30.0
@@ -36,6 +38,8 @@ class Lab:
     loop: asyncio.AbstractEventLoop
     port: int
     commands: Path
+    leaving: set[asyncio.Task[None]] = field(default_factory=set)
+    """Containers whose machines are being taken away."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -45,7 +49,7 @@ class Lab:
             "MODAL_TOKEN_ID": TOKEN[0],
             "MODAL_TOKEN_SECRET": TOKEN[1],
             "MODAL_CONFIG_PATH": str(self.root / "no.toml"),
-            "FTUI_MODAL_ROOT": str(self.root / "mnt"),
+            **{name: value for name, value in self.state.container_env.items() if name != "PATH"},
         }
 
     def play(self, script: str, command: str = "axolotl") -> None:
@@ -111,6 +115,7 @@ class Lab:
                 app.state = pb.APP_STATE_STOPPED
             for call in self.at_work():
                 await cancel(self.state, call)
+            await close_all(self.state)
 
         self.do(end)
 
@@ -126,16 +131,27 @@ class Lab:
 
         return asyncio.run_coroutine_threadsafe(act(), self.loop).result(_START_SECONDS)
 
-    def kill(self, *, preempt: bool = False) -> None:
-        """End the containers at work at once; `preempt`: as if their machine was taken away."""
+    def kill(self) -> None:
+        """End the containers at work at once."""
 
         async def end() -> None:
             for call in self.at_work():
                 if call.task is not None:
-                    call.task.preempted = preempt
                     kill(call.task)
 
         self.do(end)
+
+    def take_away(self) -> None:
+        """Take the machines of the containers at work away (preemption); they are at it a while."""
+
+        async def begin() -> None:
+            for call in self.at_work():
+                if call.task is not None:
+                    leaving = asyncio.create_task(take_away(call.task))
+                    self.leaving.add(leaving)
+                    leaving.add_done_callback(self.leaving.discard)
+
+        self.do(begin)
 
     def machines(self, there: bool) -> None:
         """Whether machines can be had."""
@@ -157,6 +173,7 @@ def lab(root: Path) -> Iterator[Lab]:
     environment = {
         "PATH": f"{commands}:{os.environ['PATH']}",
         "FTUI_MODAL_ROOT": str(root / "mnt"),
+        "FTUI_MODAL_PORT": str(free_port()),
     }
     ready: list[Lab] = []
     started, stop = threading.Event(), asyncio.Event()
@@ -173,6 +190,7 @@ def lab(root: Path) -> Iterator[Lab]:
                     call.runner.cancel()
                 if call.task is not None:
                     kill(call.task)
+            await close_all(state)
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), name="modal stand-in")
     thread.start()

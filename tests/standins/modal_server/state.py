@@ -13,9 +13,27 @@ from pathlib import Path
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2 as pb
 
+from tests.standins.modal_server.doors import Door
 from tests.standins.modal_server.mirror import mirror
 
 TOKEN = ("ak-standin", "as-standin-secret")
+RATES = {
+    "cpu_hour_cost": "0.0473",
+    "cpu_hour_cost_sandbox": "0.1419",
+    "mem_gib_hour_cost": "0.008",
+    "gpu_hour_cost_t4": "0.59",
+    "gpu_hour_cost_l4": "0.80",
+    "gpu_hour_cost_a10g": "1.10",
+    "gpu_hour_cost_l40s": "1.95",
+    "gpu_hour_cost_a100_40gb": "2.10",
+    "gpu_hour_cost_a100_80gb": "2.50",
+    "gpu_hour_cost_rtx6000": "3.03",
+    "gpu_hour_cost_h100": "3.95",
+    "gpu_hour_cost_h200": "4.54",
+    "gpu_hour_cost_b200": "6.25",
+    "gpu_hour_cost_b300": "7.10",
+}
+"""As `modal billing rates --json` told them to somebody on 2026-09-20."""
 
 
 @dataclass
@@ -96,6 +114,7 @@ class State:
         self.container_env = container_env
         self.faults = Faults()
         self.http = ""
+        self.rates = dict(RATES)
         self.apps: dict[str, App] = {}
         self.functions: dict[str, pb.Function] = {}
         self.function_apps: dict[str, str] = {}
@@ -111,6 +130,8 @@ class State:
         self.blocks: dict[str, bytes] = {}
         """By sha256, what volumes are made of."""
         self.calls: dict[str, Call] = {}
+        self.doors: dict[str, Door] = {}
+        """By function, those that answer HTTP."""
         self.log: list[Entry] = []
         self.requests: list[str] = []
         """The name of every RPC, in its order."""
@@ -145,6 +166,10 @@ class State:
         """The app that is deployed under a name."""
         deployed = (one for one in self.apps.values() if one.name == name)
         return next((one for one in deployed if one.state == pb.APP_STATE_DEPLOYED), None)
+
+    def is_deployed(self, app_id: str) -> bool:
+        """Whether an app is in place."""
+        return self.apps[app_id].state == pb.APP_STATE_DEPLOYED
 
     def is_over(self, app_id: str) -> bool:
         """Whether an app will print nothing more: a detached one ends with its last call."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,11 +21,14 @@ OK = _Result.GENERIC_STATUS_SUCCESS
 FAILED = _Result.GENERIC_STATUS_FAILURE
 ENDED = _Result.GENERIC_STATUS_TERMINATED
 TIMED_OUT = _Result.GENERIC_STATUS_TIMEOUT
+GRACE_SECONDS = 30.0
+"""What Modal leaves a container whose machine it takes away."""
 _LONGEST_DELAY = 0.5
 """Seconds. A stand-in does not wait as long between two tries as it is told."""
 
 
-_STRANGE = ("MODAL_", "FTUI_", "HF_", "WANDB_")
+_ARGUMENTS = "MODAL_CONTAINER_ARGUMENTS_PATH"
+_STRANGE = ("MODAL_", "FTUI_", "HF_", "WANDB_", "VLLM_", "SERVE_")
 """Variables of this machine that no container of Modal's has."""
 
 
@@ -35,7 +40,7 @@ async def work(state: State, call: Call) -> None:
         if call.result is not None:
             break
         task = Task(state.new("ta"), call)
-        attempt = await _run(state, task, function)
+        attempt = await run_container(state, task, function)
         if call.result is not None:
             break
         if task.preempted:
@@ -69,12 +74,26 @@ def kill(task: Task) -> None:
                 process.kill()
 
 
+async def take_away(task: Task) -> None:
+    """End a container as when its machine is taken away: it is asked, and has a while to go."""
+    process = task.process
+    if process is None or process.returncode is not None:
+        return
+    task.preempted = True
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
+    end = time.monotonic() + GRACE_SECONDS
+    while process.returncode is None and time.monotonic() < end:
+        await asyncio.sleep(0.05)
+    kill(task)
+
+
 async def _machine(state: State, call: Call) -> None:
     while not state.faults.machines and call.result is None:
         await state.until(lambda: state.faults.machines or call.result is not None, 1.0)
 
 
-async def _run(state: State, task: Task, function: pb.Function) -> pb.GenericResult:
+async def run_container(state: State, task: Task, function: pb.Function) -> pb.GenericResult:
     """How a try in one container ended."""
     call = task.call
     files = _unpacked(state, task, function)
@@ -127,8 +146,21 @@ async def _watched(
         code = await process.wait()
         words = f"Task's current input hit its timeout of {seconds}s"
         task.call.attempt = _Result(status=TIMED_OUT, exception=words)
+    _sweep(state, task)
     await pumps
     return code
+
+
+def _sweep(state: State, task: Task) -> None:
+    """End what a container has left running, as happens when its machine is given back."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(_ARGUMENTS) == str(_folder(state, task) / "arguments"):
+                process.kill()
+
+
+def _folder(state: State, task: Task) -> Path:
+    return state.root / "tasks" / task.id
 
 
 @contextlib.asynccontextmanager
@@ -144,7 +176,7 @@ def _unpacked(state: State, task: Task, function: pb.Function) -> Path:
     """The container's files: its code, its arguments, and links where its volumes are."""
     from tests.standins.modal_server.apps import layout
 
-    folder = state.root / "tasks" / task.id
+    folder = _folder(state, task)
     (folder / "root").mkdir(parents=True)
     for mount_id in function.mount_ids:
         for name, digest in state.mounts[mount_id].items():
@@ -184,7 +216,7 @@ def _environment(
         "MODAL_SERVER_URL": f"http://127.0.0.1:{port}",
         "MODAL_TASK_ID": task.id,
         "MODAL_IS_REMOTE": "1",
-        "MODAL_CONTAINER_ARGUMENTS_PATH": str(files / "arguments"),
+        _ARGUMENTS: str(files / "arguments"),
         "MODAL_FUNCTION_RUNTIME": "runc",
         "PYTHONPATH": str(files / "root"),
         "PYTHONUNBUFFERED": "1",

@@ -1,0 +1,40 @@
+"""What would be rented through dstack for a plan, what can be asked for, and what ends it."""
+
+from __future__ import annotations
+
+from ftui.errors import UsageError
+from ftui.plan.gpus import find
+from ftui.plan.hardware import Gpu
+from ftui.plan.plan import Plan
+from ftui.plan.wish import Wish
+from ftui.targets.dstack import options
+from ftui.targets.dstack.options import SPOT
+
+
+def _wish(name: str, label: str, help: str, usual: str) -> Wish:
+    return Wish(name, label, help, usual, lambda text: options.parse({name: text}))
+
+
+WISHES = (
+    _wish("gpu", "GPU type", "A name, such as A100 or A100:80GB.", "any"),
+    _wish("spot_policy", "Spot", f"{', '.join(SPOT)}: spot is cheaper, and may end.", "auto"),
+    _wish("max_price", "$/h at most", "No machine is taken that costs more an hour.", "usual"),
+    _wish("max_duration", "Ends after", "Whatever it has reached by then: 30m, 12h.", "12h"),
+)
+"""What the wizard asks, beside the plan."""
+
+
+def gpu_for(plan: Plan) -> Gpu | None:
+    """The kind of GPU that a plan asks for; None where any will do, or ftui does not know it."""
+    named = options.parse(plan.machine).gpu
+    try:
+        return find(named.replace(":", " ")) if named and plan.gpus else None
+    except UsageError:
+        return None
+
+
+def limits(plan: Plan) -> str:
+    """`12h, at no more than $4.00/h`. Raises UsageError."""
+    asked = options.parse(plan.machine)
+    each = f" for each of {asked.nodes} machines" if asked.nodes > 1 else ""
+    return f"{asked.max_duration}, at no more than ${asked.price_cap(plan.gpus):.2f}/h{each}"

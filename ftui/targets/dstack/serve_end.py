@@ -1,0 +1,77 @@
+"""Ending a service on dstack, and seeing to it that it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from ftui.errors import TimedOut
+from ftui.targets.dstack import login, machine, states
+from ftui.targets.dstack.api import Api, Json
+from ftui.targets.dstack.serve_record import Service
+
+POLL_SECONDS = 1.0
+_ABORT_SECONDS = 30.0
+"""A container that takes longer to end by itself is ended without being asked."""
+_LIMIT_SECONDS = 180.0
+_SETTLE_SECONDS = 5.0
+"""How long a request that was cut off may be under way."""
+
+
+async def end(service: Service) -> str:
+    """End it if it is at work; what became of its machine, for people.
+
+    Raises TargetUnavailable, and TimedOut when dstack does not come to its end.
+    """
+    async with Api(login.find(service.project)) as api:
+        run = await _found(api, service)
+        if run is None:
+            return "it never began"
+        began, aborted = time.monotonic(), False
+        if not states.standing(run).over:
+            await api.stop(service.name, abort=False)
+            run = await _ours(api, service) or run
+        while not states.standing(run).over:
+            passed = time.monotonic() - began
+            if passed > _LIMIT_SECONDS:
+                raise _lasting(service)
+            if passed > _ABORT_SECONDS and not aborted:
+                await api.stop(service.name, abort=True)
+                aborted = True
+            await asyncio.sleep(POLL_SECONDS)
+            run = await _ours(api, service) or run
+        return " · ".join(filter(None, (_cost(run), await machine.afterwards(api, run))))
+
+
+async def _found(api: Api, service: Service) -> Json | None:
+    """The service; None when dstack never took it."""
+    end = time.monotonic() + (0.0 if service.id else _SETTLE_SECONDS)
+    while (run := await _ours(api, service)) is None and time.monotonic() < end:
+        await asyncio.sleep(POLL_SECONDS)
+    return run
+
+
+async def _ours(api: Api, service: Service) -> Json | None:
+    """The run of that name, if it is the one that was recorded."""
+    run = await api.run(service.name)
+    ours = run is not None and service.id in ("", str(run.get("id")))
+    return run if ours else None
+
+
+def _cost(run: Json) -> str:
+    return f"ended after ${float(run.get('cost') or 0.0):.2f}"
+
+
+def _lasting(service: Service) -> TimedOut:
+    return TimedOut(
+        f"{service.name} has not ended on dstack, and may cost on",
+        why=f"asked {_LIMIT_SECONDS:.0f} s ago",
+        hint=f"see dstack ps; dstack stop -x {service.name}",
+    )
+
+
+def note(log_file: Path, words: str) -> None:
+    """Write a line of ftui's own into the log. Raises OSError."""
+    with log_file.open("a", encoding="utf-8") as log:
+        log.write(f"dstack: {words}\n")

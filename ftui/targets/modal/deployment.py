@@ -1,0 +1,144 @@
+"""A run's endpoint on Modal: its machine, its files on the volume, and its deployment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui import paths
+from ftui.runs.model import Run
+from ftui.runs.store import read_record
+from ftui.targets.modal import app, gpu, login, options, submit
+from ftui.targets.modal.api import Api
+from ftui.targets.modal.command import modal
+from ftui.targets.remote.inputs import FOLDER, files_below
+from ftui.targets.remote.supervised import needs_of_run
+from ftui.targets.vllm.command import ServedModels, models_of
+from ftui.targets.vllm.machine import gpus_for
+
+FUNCTION, APP = "serve", "serve_app"
+"""Of modal_app.py."""
+KEY = "VLLM_API_KEY"
+IDLE_SECONDS = 120.0
+"""Then Modal ends a container that nobody has asked meanwhile."""
+_TOKEN = "HF_TOKEN"  # noqa: S105 - the variable's name
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What serves a run."""
+
+    gpu: str
+    """Modal's name of a GPU, and how many of it."""
+    count: int
+
+    @property
+    def dollars(self) -> float:
+        """Of an hour, whether somebody asks or not."""
+        return gpu.dollars(self.gpu, self.count)
+
+    @property
+    def words(self) -> str:
+        """`1 × L4`."""
+        return f"{self.count} × {self.gpu}"
+
+    @property
+    def terms(self) -> str:
+        """`1 × L4 · $1.12/h`."""
+        return f"{self.words} · ${self.dollars:.2f}/h"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An endpoint as it is asked of Modal."""
+
+    run: Run
+    place: str
+    models: ServedModels
+    machine: Machine
+
+
+def wanted(run: Run) -> Wanted:
+    """What serving a run takes; may ask the model hub for its size.
+
+    Raises RunFailed where there is nothing to serve, UsageError where no GPU holds it, RunNotFound,
+    TargetUnavailable where nobody is logged in.
+    """
+    login.require()
+    models, record = models_of(run), read_record(run)
+    needs = gpus_for(run, record.settings, needs_of_run(record))
+    offer = gpu.cheapest(needs.gpu_memory_gib)
+    gpu.request(offer.name, needs.gpus)
+    return Wanted(run, app.place_of(run), models, Machine(offer.name, needs.gpus))
+
+
+async def put(
+    api: Api, asked: Wanted, key: str, hours: float | None, tell: Callable[[str], None]
+) -> str:
+    """Upload what is served and deploy it as the app of `api`; where it answers.
+
+    The image is built the first time, which takes minutes. Raises TargetUnavailable, RunNotFound,
+    OSError.
+    """
+    hub = {"base_model": "" if asked.models.local else asked.models.model}
+    secrets = await submit.find_secrets(api, hub) if hub["base_model"] else submit.Secrets()
+    _write(asked, secrets.named)
+    tell("uploading the model")
+    await api.upload([(file, f"/{asked.place}/{there}") for file, there in _files(asked)])
+    tell(f"deploying {api.app}; its image is built the first time, which takes minutes")
+    told = {KEY: key, _TOKEN: os.environ[_TOKEN] if secrets.sent else ""}
+    told |= {"SERVE_HOURS": f"{hours:.6g}"} if hours else {}
+    await modal(
+        *("deploy", "--name", api.app, f"{app.FILE}::{APP}"),
+        folder=asked.run.folder,
+        failed=f"the endpoint in {app.FILE} could not be deployed",
+        tell=tell,
+        variables=told,
+    )
+    return await api.url(FUNCTION)
+
+
+def _write(asked: Wanted, secrets: tuple[str, ...]) -> None:
+    """Write modal_app.py anew, for the machine that serves. Raises UsageError, OSError."""
+    machine, record = asked.machine, read_record(asked.run)
+    served_by = gpu.request(machine.gpu, machine.count)
+    if options.KEY in record.extra:  # it was trained on Modal: that part stays as it was
+        wish = submit.wish_for(asked.run, needs_of_run(record).gpu_memory_gib, record.settings)
+        values = wish.values
+    else:
+        values = app.Values(asked.place, served_by, machine.count, retries=0, max_hours=1.0)
+    values = dataclasses.replace(values, secrets=secrets, serve_gpu=served_by)
+    paths.write_atomic(asked.run.folder / app.FILE, app.text(values))
+
+
+def _files(asked: Wanted) -> Iterator[tuple[Path | bytes, str]]:
+    """What the endpoint reads: the files, or what is in them, and where they are in its folder."""
+    run, base = asked.run, Path(asked.models.model)
+    for file in sorted(run.output_dir.iterdir()):
+        if file.is_file():
+            yield file, f"out/{file.name}"
+    if asked.models.alone:
+        return
+    if not asked.models.local:
+        yield _config(asked.models.model), "config.yml"
+        return
+    inside = base.is_relative_to(run.folder)
+    there = base.relative_to(run.folder).as_posix() if inside else f"{FOLDER}/{_name(base)}"
+    yield run.config_file if inside else _config(f"./{there}"), "config.yml"
+    for file in files_below(base):
+        yield file, f"{there}/{file.relative_to(base).as_posix()}"
+
+
+def _config(base_model: str) -> bytes:
+    """All that the endpoint asks of a config."""
+    return json.dumps({"base_model": base_model}).encode()
+
+
+def _name(folder: Path) -> str:
+    return _ODD.sub("_", folder.name) or "model"

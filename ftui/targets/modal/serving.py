@@ -1,0 +1,233 @@
+"""Serves a run's model with vLLM on Modal for as long as somebody talks to it.
+
+Each time it is an app of its own, with a name and a key of its own, so that it has nothing to do
+with a training, with an endpoint that was left in place (export.py), or with somebody else's chat.
+While the context lasts it is asked now and then, or Modal would end its container between two
+questions. After the context a guard (serve_guard.py) takes the app away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ftui.errors import RunFailed, TargetUnavailable, TimedOut
+from ftui.runs.model import Run
+from ftui.targets.endpoint import Endpoint, Phase, Stage
+from ftui.targets.modal import deployment
+from ftui.targets.modal.api import Api, Unreachable
+from ftui.targets.modal.app import app_name
+from ftui.targets.modal.serve_guard import guarded
+from ftui.targets.vllm import log
+from ftui.targets.vllm.readiness import ask_each
+
+START_SECONDS = 3600.0
+"""The limit for starting: building the image, a machine, and a base model that is downloaded."""
+_POLL_SECONDS = 1.0
+_WAKE_SECONDS = 170.0
+"""Modal answers a request that waits for a container after 150 s with the way to ask on."""
+_AWAKE_SECONDS = 45.0
+"""How often it is asked while somebody talks; two minutes without are the end of its container."""
+_REFUSALS = 3
+"""So many answers that are errors, one after the other, are no start."""
+_ENDED = "vLLM ended with exit code "
+"""modal_app.py prints it."""
+_STAGES = tuple(Stage)
+
+
+@dataclass
+class _Start:
+    """One start, as it goes; `told` is its log, which this machine keeps."""
+
+    api: Api
+    log_file: Path
+    told: IO[str]
+    on_phase: Callable[[Phase], None]
+    began: float
+    stage: Stage | None = None
+
+    def reach(self, stage: Stage) -> None:
+        """Tell of a stage, unless it was reached before."""
+        if stage is not self.stage:
+            self.stage = stage
+            self.on_phase(Phase(stage, time.monotonic() - self.began))
+
+    def tell(self, words: str) -> None:
+        """A line of ftui's own in the log. Raises OSError."""
+        self.told.write(f"modal: {words}\n")
+        self.told.flush()
+
+    async def follow(self) -> None:
+        """Keep what the container prints."""
+        try:
+            async for words in self.api.said(deployment.FUNCTION):
+                self.told.write(words)
+                self.told.flush()
+        except TargetUnavailable as error:
+            self.tell(f"the log ends here: {error}")
+
+
+@asynccontextmanager
+async def serve(
+    run: Run, on_phase: Callable[[Phase], None], hours: float
+) -> AsyncIterator[Endpoint]:
+    """The endpoint of a run's base and tuned model on a machine of Modal, for `hours` at most.
+
+    Raises RunFailed (nothing to serve, or vLLM refuses), TargetUnavailable and TimedOut.
+    """
+    began, log_file = time.monotonic(), run.folder / "serve.log"
+    asked = await asyncio.to_thread(deployment.wanted, run)
+    name = f"{app_name(asked.place)}-{secrets.token_hex(2)}"
+    async with AsyncExitStack() as stack:
+        told = stack.enter_context(_opened(log_file))
+        api = await stack.enter_async_context(Api(name))
+        await stack.enter_async_context(guarded(name, told))
+        start = _Start(api, log_file, told, on_phase, began)
+        async with _in_time(log_file):
+            endpoint = await _deployed(start, asked, hours)
+            await stack.enter_async_context(_beside(start.follow()))
+            await _until_up(start, endpoint)
+            start.reach(Stage.CHECKING)
+            await ask_each(endpoint)
+        await stack.enter_async_context(_beside(_keep_awake(endpoint)))
+        start.reach(Stage.READY)
+        yield endpoint
+
+
+def _opened(log_file: Path) -> IO[str]:
+    try:
+        return log_file.open("w", encoding="utf-8")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise TargetUnavailable(
+            "the run folder cannot be written", where=str(log_file), why=why
+        ) from error
+
+
+@asynccontextmanager
+async def _in_time(log_file: Path) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise TimedOut(
+            f"vLLM was not ready on Modal after {START_SECONDS / 60:.0f} min",
+            hint=f"its log: {log_file}",
+        ) from error
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Have something done as long as the context lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _deployed(start: _Start, asked: deployment.Wanted, hours: float) -> Endpoint:
+    """Put it in place; nothing runs yet, and nothing costs. Raises TargetUnavailable."""
+    start.reach(Stage.IMAGE)
+    machine, key = asked.machine, secrets.token_urlsafe()
+    start.tell(f"{machine.terms}, {hours:g} h at most")
+    try:
+        url = await deployment.put(start.api, asked, key, hours, start.tell)
+    except OSError as error:
+        where = str(error.filename or asked.run.folder)
+        why = (error.strerror or str(error)).lower()
+        raise TargetUnavailable("the model could not be sent", where=where, why=why) from error
+    until = time.strftime("%H:%M", time.localtime(time.time() + hours * 3600))
+    return Endpoint(
+        base_url=url,
+        base=None if asked.models.alone else "base",
+        tuned="tuned",
+        api_key=key,
+        log_file=start.log_file,
+        front="Modal",
+        terms=f"Modal · {machine.terms} · until {until}",
+    )
+
+
+async def _until_up(start: _Start, endpoint: Endpoint) -> None:
+    """Ask for it, which has Modal find a machine, until it answers. Raises RunFailed."""
+    start.reach(Stage.MACHINE)
+    waking = asyncio.create_task(_wake(endpoint.base_url))
+    try:
+        while not waking.done():
+            await asyncio.wait([waking], timeout=_POLL_SECONDS)
+            _refuse_ended(start)
+            await _look(start)
+        waking.result()
+    except RunFailed:
+        await asyncio.sleep(_POLL_SECONDS)  # the log comes a little later, and tells why
+        _refuse_ended(start)
+        raise
+    finally:
+        waking.cancel()
+
+
+async def _look(start: _Start) -> None:
+    """Find out how far it is."""
+    stage = Stage.MACHINE
+    if log.is_loading(log.read(start.log_file)):
+        stage = Stage.LOADING
+    elif start.stage is Stage.MACHINE:
+        with contextlib.suppress(Unreachable):
+            standing = await start.api.standing(deployment.FUNCTION)
+            stage = Stage.STARTING if standing.containers else stage
+    if start.stage is None or _STAGES.index(stage) > _STAGES.index(start.stage):
+        start.reach(stage)
+
+
+def _refuse_ended(start: _Start) -> None:
+    """Raises RunFailed, with what the log says, once vLLM has ended."""
+    before, ended, after = log.read(start.log_file).partition(_ENDED)
+    if ended:
+        reason = log.reason(before)
+        why = reason or f"exit code {after.partition(chr(10))[0]}"
+        hint = "; ".join(filter(None, (log.hint(reason), f"its log: {start.log_file}")))
+        raise RunFailed("vLLM ended while it started", why=why, hint=hint)
+
+
+async def _wake(url: str) -> None:
+    """Ask until it answers. Raises RunFailed when it only answers with errors."""
+    import httpx2
+
+    limit = httpx2.Timeout(_WAKE_SECONDS, connect=10.0)
+    refusals = 0
+    async with httpx2.AsyncClient(timeout=limit, follow_redirects=True) as http:
+        while True:
+            try:
+                answer = await http.get(f"{url}/health")
+            except httpx2.TransportError:  # it is slow, or this machine is offline for a moment
+                await asyncio.sleep(_POLL_SECONDS)
+                continue
+            if answer.status_code == httpx2.codes.OK:
+                return
+            refusals += 1
+            if refusals == _REFUSALS:
+                said = answer.text.strip().partition("\n")[0][:300]
+                why = f"HTTP {answer.status_code}: {said}"
+                raise RunFailed("the endpoint on Modal does not start", where=url, why=why)
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _keep_awake(endpoint: Endpoint) -> None:
+    """Ask it now and then, as long as somebody talks to it."""
+    import httpx2
+
+    async with httpx2.AsyncClient(timeout=_AWAKE_SECONDS) as http:
+        while True:
+            await asyncio.sleep(_AWAKE_SECONDS)
+            with contextlib.suppress(httpx2.TransportError):
+                await http.get(f"{endpoint.base_url}/health")

@@ -1,0 +1,99 @@
+"""Two hosts in one fleet: they train together, and one takes over when the other is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftui.errors import TargetUnavailable
+from ftui.plan.plan import Plan, start
+from ftui.plan.presets import find
+from ftui.runs import process, store
+from ftui.runs.model import Run, RunState
+from ftui.targets.dstack.target import DstackTarget
+from ftui.targets.prepare import prepare
+from tests.standins.dstack_host.lab import ADDRESSES, Lab, lab
+from tests.standins.runs import allow, failure_words, history, state, wait_for
+
+LIMIT = 400.0
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def dstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("dstack"), hosts=2) as made:
+        made.play_scripted(STEPS)
+        yield made
+
+
+@pytest.fixture
+def target(dstack: Lab, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackTarget]:
+    """The target of a person who is logged in; nothing of theirs is followed afterwards."""
+    monkeypatch.setenv("HOME", str(dstack.home))
+    monkeypatch.delenv("DSTACK_PROJECT", raising=False)
+    yield DstackTarget()
+    for run in store.list_runs():
+        supervisor = store.read_record(run).supervisor
+        if supervisor and process.alive(supervisor):
+            os.kill(supervisor.pid, signal.SIGKILL)
+
+
+def launched(target: DstackTarget, plan: Plan) -> Run:
+    run = prepare(plan, target)
+    target.write(run, plan)
+    target.launch(run)
+    return run
+
+
+def plan_of(**machine: str) -> Plan:
+    plan = replace(start(find("nano-sql-lora")), target="dstack", machine=machine)
+    return replace(plan, gpus=1) if machine else plan
+
+
+def test_two_machines_train_together_and_the_first_one_tells(
+    dstack: Lab, target: DstackTarget
+) -> None:
+    run = launched(target, plan_of(nodes="2"))
+    first, second = (dstack.container(run.name, node) for node in (0, 1))
+    assert first.parents[3] != second.parents[3]  # on two hosts
+    for container in (first, second):
+        allow(Run(container), STEPS)
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert [point.step for point in history(run).series["loss"]] == list(range(1, STEPS + 1))
+    weights = Path("out") / "adapter_model.safetensors"
+    assert (run.folder / weights).read_bytes() == (first / weights).read_bytes()
+    for rank, container in enumerate((first, second)):
+        flags = (container / "arguments").read_text().partition(" -- ")[2].split()
+        assert flags[flags.index("--node_rank") + 1] == str(rank)
+        assert flags[flags.index("--nnodes") + 1] == "2"
+        assert flags[flags.index("--nproc_per_node") + 1] == "1"
+        assert flags[flags.index("--master_addr") + 1] in ADDRESSES
+
+
+def test_a_host_that_is_lost_is_replaced_by_the_other(dstack: Lab, target: DstackTarget) -> None:
+    run = launched(target, plan_of())
+    container = dstack.container(run.name)
+    allow(Run(container), 2)
+    wait_for(lambda: history(run).step >= 2, "step 2", LIMIT)
+    lost = 0 if container.is_relative_to(dstack.host(0)) else 1
+    dstack.lose_host(lost)
+
+    wait_for(lambda: history(run).newest_try.again, "another try", LIMIT)
+    allow(Run(dstack.container(run.name)), STEPS)
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert [point.step for point in history(run).series["loss"]] == list(range(1, STEPS + 1))
+    assert "another try, on another machine" in run.log_file.read_text()
+
+
+def test_more_machines_than_there_are(dstack: Lab, target: DstackTarget) -> None:
+    with pytest.raises(TargetUnavailable, match="no machine"):
+        launched(target, plan_of(nodes="3"))
+    assert dstack.at_work() == []

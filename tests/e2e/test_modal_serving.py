@@ -1,0 +1,289 @@
+"""Serving on Modal: its real client and container runtime, and the real vLLM once.
+
+The other tests have the OpenAI stand-in in vLLM's place: they are about how endpoints begin, end
+and fail, which takes vLLM half a minute each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from ftui.errors import RunFailed, TargetUnavailable, TimedOut
+from ftui.runs import store
+from ftui.runs.model import Run, RunRecord
+from ftui.targets.endpoint import Endpoint, Phase, Stage
+from ftui.targets.modal import serving
+from ftui.targets.modal.app import place_of
+from ftui.targets.modal.target import ModalTarget
+from ftui.targets.vllm import client
+from tests.standins.adapter import make_run
+from tests.standins.modal_server.doors import Door
+from tests.standins.modal_server.lab import Lab, lab
+from tests.standins.runs import wait_for
+
+FTUI = str(Path(sys.executable).with_name("ftui"))
+LIMIT = 120.0
+KEY = "a-key-for-these-tests-only"
+QUESTION = [{"role": "user", "content": "How many rivers are there?"}]
+_VLLM = Path(__file__).parents[1] / "standins" / "openai_server.py"
+
+
+@pytest.fixture(scope="module")
+def modal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("modal")) as made:
+        yield made
+
+
+@pytest.fixture
+def run(modal: Lab, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """A run that this machine trained, so that its adapter and its base model have to travel."""
+    for name, value in modal.env.items():
+        monkeypatch.setenv(name, value)
+    made = make_run()
+    settings = {"base_model": "builtin:nano", "adapter": "lora", "lora_r": 4}
+    record = RunRecord(made.name, "nano-sql-lora", "", "local", time.time(), settings)
+    store.write_record(made, record)
+    yield made
+    modal.mend()
+
+
+@pytest.fixture
+def scripted(modal: Lab) -> None:
+    play(modal)
+
+
+def play(modal: Lab, behaviour: str = "") -> None:
+    """Have the OpenAI stand-in be vLLM."""
+    modal.play(f'FTUI_STANDIN={behaviour} exec {sys.executable} {_VLLM} "$@"', "vllm")
+
+
+def door(modal: Lab) -> Door:
+    """The newest endpoint."""
+    return list(modal.state.doors.values())[-1]
+
+
+# ── The real vLLM ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_base_and_tuned_answer_who_has_the_key_and_nothing_is_left(
+    modal: Lab, run: Run
+) -> None:
+    vllm = f"{os.environ['FTUI_SERVE_PYTHON']} -m vllm.entrypoints.cli.main"
+    on_a_cpu = "--enforce-eager --kv-cache-memory-bytes 256M --max-loras 2"
+    modal.play(f'exec {vllm} "$@" {on_a_cpu}', "vllm")
+    phases: list[Phase] = []
+    async with ModalTarget().serve(run, phases.append, 1.0) as endpoint:
+        stages = [phase.stage for phase in phases]
+        assert stages == [Stage.IMAGE, *(one for one in Stage if one is not Stage.IMAGE)]
+        assert re.fullmatch(r"Modal · 1 × L4 · \$1\.1\d/h · until \d\d:\d\d", endpoint.terms)
+        said = {}
+        for model in endpoint.models:
+            request = client.stream(endpoint, model, QUESTION, max_tokens=16, temperature=0.0)
+            async with aclosing(request) as chunks:
+                said[model] = "".join([chunk.text async for chunk in chunks])
+            assert said[model] == await client.answer(
+                endpoint, model, QUESTION, max_tokens=16, temperature=0.0
+            )
+        assert said["base"] != said["tuned"]
+        stranger = Endpoint(endpoint.base_url, tuned="tuned", api_key="another")
+        with pytest.raises(TargetUnavailable):
+            await client.answer(stranger, "tuned", QUESTION)
+        assert await shut(endpoint) == {404}
+        key = endpoint.api_key
+    assert modal.deployed() == []
+    assert "Starting vLLM" in (run.folder / "serve.log").read_text()
+    assert not holding(key, modal.root, run.folder)
+
+
+async def shut(endpoint: Endpoint) -> set[int]:
+    """How the server answers at other doors of vLLM, of which some need no key."""
+    async with httpx2.AsyncClient() as http:
+        paths = ("invocations", "tokenize", "metrics", "v1/../invocations", "%76ersion")
+        answers = [await http.post(f"{endpoint.base_url}/{path}", json={}) for path in paths]
+    return {answer.status_code for answer in answers}
+
+
+def holding(text: str, *folders: Path) -> list[Path]:
+    """The files below the folders that hold a text."""
+    files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return [file for file in files if text.encode() in file.read_bytes()]
+
+
+# ── A chat ───────────────────────────────────────────────────────────────────────────────────
+
+
+def ftui(*arguments: str, question: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [FTUI, *arguments],
+        capture_output=True,
+        text=True,
+        input=question,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("scripted")
+def test_ftui_chat_on_modal(modal: Lab, run: Run) -> None:
+    done = ftui("chat", run.name, "--on", "modal", question="Who are you?\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "base   I am base\ntuned  I am tuned\n"
+    for words in ("fetching the image", "waiting for a machine", "ready"):
+        assert words in done.stderr
+    assert modal.deployed() == []
+    command = (run.folder / "serve.log").read_text()
+    assert "--max-lora-rank 8" in command
+    assert "--middleware ftui_gate.Gate" in command
+
+
+def test_a_server_that_fails_is_told_with_the_reason_and_taken_away(modal: Lab, run: Run) -> None:
+    play(modal, "refuse")
+    done = ftui("chat", run.name, "--on", "modal")
+    assert done.returncode == 1, done.stderr
+    for words in ("vLLM ended while it started", "does not yet support DoRA", "serve.log"):
+        assert words in done.stderr
+    assert modal.deployed() == []
+
+
+@pytest.mark.usefixtures("scripted")
+async def test_without_a_machine_it_waits_for_one_but_not_for_ever(
+    modal: Lab, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "START_SECONDS", 4.0)
+    modal.machines(there=False)
+    phases: list[Phase] = []
+    with pytest.raises(TimedOut, match="not ready on Modal"):
+        async with ModalTarget().serve(run, phases.append, 1.0):
+            raise AssertionError("nothing is there to be asked")
+    assert [phase.stage for phase in phases] == [Stage.IMAGE, Stage.MACHINE]
+    assert modal.deployed() == []
+
+
+async def test_an_image_that_cannot_be_built_is_told(modal: Lab, run: Run) -> None:
+    modal.state.faults.image_error = "no space left on the builder"
+    modal.state.images.clear()
+    with pytest.raises(TargetUnavailable, match="could not be deployed") as caught:
+        async with ModalTarget().serve(run, lambda phase: None, 1.0):
+            raise AssertionError("nothing is there to be asked")
+    assert "no space left on the builder" in caught.value.why
+    assert modal.deployed() == []
+
+
+@pytest.mark.usefixtures("scripted")
+def test_an_ftui_that_is_killed_leaves_nothing(modal: Lab, run: Run) -> None:
+    asking = subprocess.Popen(
+        [FTUI, "chat", run.name, "--on", "modal"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert asking.stderr is not None
+    with asking:
+        assert any("ready" in line for line in asking.stderr)
+        assert len(modal.deployed()) == 1
+        asking.kill()
+    wait_for(lambda: not modal.deployed(), "the end of the endpoint", LIMIT)
+    wait_for(lambda: door(modal).task is None, "the end of its container", LIMIT)
+
+
+@pytest.mark.usefixtures("scripted")
+async def test_who_leaves_while_it_is_built_leaves_nothing(modal: Lab, run: Run) -> None:
+    begun = asyncio.Event()
+
+    async def served() -> None:
+        async with ModalTarget().serve(run, lambda phase: begun.set(), 1.0):
+            raise AssertionError("it was to be left before")
+
+    serving_it = asyncio.create_task(served())
+    await begun.wait()
+    serving_it.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving_it
+    assert modal.deployed() == []
+
+
+@pytest.mark.usefixtures("scripted")
+async def test_when_its_hours_are_over_the_endpoint_ends_by_itself(modal: Lab, run: Run) -> None:
+    async with ModalTarget().serve(run, lambda phase: None, 8 / 3600) as endpoint:
+        assert await client.answer(endpoint, "tuned", QUESTION) == "I am tuned"
+        wait_for(lambda: not modal.deployed(), "its end", LIMIT)
+        with pytest.raises(RunFailed):
+            await client.answer(endpoint, "tuned", QUESTION)
+    assert "the time is up" in (run.folder / "serve.log").read_text()
+
+
+# ── An endpoint that stays ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.usefixtures("scripted")
+def test_an_exported_endpoint_stays_scales_to_zero_and_ends_when_asked(
+    modal: Lab, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTUI_SERVE_KEY", KEY)
+    done = ftui("export", run.name, "--serve", "modal", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["models"] == ["base", "tuned"]
+    assert told["usd_per_hour"] > 1
+    assert modal.deployed() == [f"ftui-{place_of(run)}-serve"]
+    assert door(modal).starts == 0, "nothing runs until somebody asks"
+    assert not holding(KEY, modal.root, run.folder)
+    assert KEY not in done.stdout + done.stderr
+
+    assert asked(told["url"]) == "I am tuned"
+    rest_sooner(modal, run)
+    assert asked(told["url"]) == "I am tuned"
+    starts = door(modal).starts
+    wait_for(lambda: door(modal).task is None, "the end of an idle container", LIMIT)
+    assert asked(told["url"]) == "I am tuned"
+    assert door(modal).starts == starts + 1
+
+    plain = ftui("export", run.name, "--serve", "modal", "--hours", "2")
+    assert "by itself after 2 h" in plain.stdout
+    assert 'Bearer $FTUI_SERVE_KEY"' in plain.stdout
+
+    ended = ftui("export", run.name, "--end")
+    assert ended.returncode == 0, ended.stderr
+    assert modal.deployed() == []
+    assert ftui("export", run.name, "--end").returncode == 2
+
+
+def asked(url: str) -> str:
+    """What tuned says there, as the openai client asks it."""
+    told = httpx2.post(
+        f"{url}/chat/completions",
+        json={"model": "tuned", "messages": QUESTION},
+        headers={"Authorization": f"Bearer {KEY}"},
+        timeout=LIMIT,
+    )
+    return str(told.json()["choices"][0]["message"]["content"])
+
+
+def rest_sooner(modal: Lab, run: Run) -> None:
+    """Deploy it again by hand, with a shorter rest."""
+    file = run.folder / "modal_app.py"
+    text, count = re.subn(r"(_SECONDS = 1200), 120", r"\1, 2", file.read_text())
+    assert count == 1
+    file.write_text(text)
+    subprocess.run(
+        [sys.executable, "-m", "modal", "deploy", "modal_app.py::serve_app"],
+        cwd=run.folder,
+        env={**os.environ, "VLLM_API_KEY": KEY},
+        capture_output=True,
+        timeout=LIMIT,
+        check=True,
+    )
+    wait_for(lambda: door(modal).task is None, "the end of the older container", LIMIT)

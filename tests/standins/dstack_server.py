@@ -1,0 +1,211 @@
+"""A dstack server in a thread: the part of its REST API that serving needs, and its own proxy.
+
+A test says what becomes of a run: `states` are handed out one a look, the last one again and again.
+Shapes are those of dstack 0.22.5 (shared/facts/dstack.md); behind the proxy is a real HTTP server.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+TOKEN = "token-of-the-stand-in"
+MACHINE = {"backend": "aws", "region": "eu-west-1", "hostname": "10.0.0.1", "price": 1.25}
+OFFER = {
+    "backend": "aws",
+    "region": "eu-west-1",
+    "price": 1.25,
+    "availability": "available",
+    "instance": {"name": "g6.xlarge", "resources": {"gpus": [{"name": "L4", "memory_mib": 24576}]}},
+}
+WAY = [("submitted", "submitted"), ("provisioning", "pulling"), ("running", "running")]
+"""How a run comes to its machine: what dstack says of it and of its job."""
+
+State = tuple[str, str] | tuple[str, str, dict[str, Any]]
+
+
+@dataclass
+class DstackServer:
+    """A server on a free loopback port; `model_port` is what runs in the container."""
+
+    model_port: int = 0
+    states: list[State] = field(default_factory=lambda: list[State](WAY))
+    fleets: list[str] = field(default_factory=lambda: ["default"])
+    offers: list[dict[str, Any]] = field(default_factory=lambda: [OFFER])
+    printed: bytes = b""
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By name: what was submitted, and the id that it got."""
+    ended: list[str] = field(default_factory=list)
+    archives: dict[str, bytes] = field(default_factory=dict)
+    silent: bool = False
+    """Whether it hangs up on everybody."""
+    refuses: bool = False
+    """Whether its proxy takes no token."""
+
+    def __enter__(self) -> DstackServer:
+        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self._http.owner = self
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def log_in(self, home: Path) -> None:
+        """Write a person's login."""
+        file = home / ".dstack" / "config.yml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        login = {"name": "main", "url": self.url, "token": TOKEN, "default": True}
+        file.write_text(json.dumps({"projects": [login]}))
+
+    def begin(self, name: str, id: str) -> None:
+        """Have a run at work."""
+        self.runs[name] = {"id": id, "states": [("running", "running")], "spec": {}}
+
+    def at_work(self) -> list[str]:
+        """The names of the runs that were not ended."""
+        return [name for name in self.runs if name not in self.ended]
+
+    # ── What it answers, by the end of the path ──────────────────────────────────────────────
+
+    def answer(self, path: str, body: dict[str, Any]) -> Any:
+        """The answer to a question; KeyError where it knows nothing of it."""
+        return getattr(self, "_" + path.rpartition("/api/")[2].rpartition("/")[2])(path, body)
+
+    def _list(self, path: str, body: dict[str, Any]) -> Any:
+        names = self.fleets if "fleets" in path else ["hf_token"]
+        return [{"name": name, "instances": []} for name in names]
+
+    def _get_plan(self, path: str, body: dict[str, Any]) -> Any:
+        jobs = [{"offers": self.offers}]
+        return {"run_spec": body["run_spec"], "current_resource": None, "job_plans": jobs}
+
+    def _apply(self, path: str, body: dict[str, Any]) -> Any:
+        spec = body["plan"]["run_spec"]
+        made = {"id": f"id-{len(self.runs)}", "states": list(self.states), "spec": spec}
+        self.runs[spec["run_name"]] = made
+        return {"id": made["id"], "status": "submitted"}
+
+    def _get(self, path: str, body: dict[str, Any]) -> Any:
+        name = body["run_name"]
+        states = self.runs[name]["states"]
+        status, job, *more = states.pop(0) if len(states) > 1 else states[0]
+        submission = {"id": "try-1", "status": job, "submitted_at": "2026-11-28T10:00:00Z"}
+        submission |= {"job_provisioning_data": None if job == "submitted" else MACHINE}
+        submission |= more[0] if more else {}
+        return {
+            "id": self.runs[name]["id"],
+            "status": status,
+            "cost": 0.42,
+            "submitted_at": "2026-11-28T10:00:00Z",
+            "service": {"url": f"/proxy/services/main/{name}/"},
+            "run_spec": self.runs[name]["spec"],
+            "jobs": [{"job_submissions": [submission]}],
+            "latest_job_submission": submission,
+        }
+
+    def _stop(self, path: str, body: dict[str, Any]) -> Any:
+        for name in body["runs_names"]:
+            self.ended.append(name)
+            reason = {"termination_reason": "terminated_by_user"}
+            self.runs[name]["states"] = [("terminated", "terminated", reason)]
+
+    def _poll(self, path: str, body: dict[str, Any]) -> Any:
+        if body["start_time"] or not self.printed:
+            return {"logs": []}
+        message = base64.b64encode(self.printed).decode()
+        return {"logs": [{"timestamp": "2026-11-28T10:00:01Z", "message": message}]}
+
+    def _get_archive_by_hash(self, path: str, body: dict[str, Any]) -> Any:
+        return {"id": {known: known for known in self.archives}[body["hash"]]}
+
+    def _get_my_user(self, path: str, body: dict[str, Any]) -> Any:
+        return {"ssh_private_key": "key"}
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    owner: DstackServer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Http
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+
+    def _answer(self, sent: bytes) -> None:
+        owner = self.server.owner
+        if owner.silent:
+            self.close_connection = True
+            return
+        known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        if self.path.startswith("/proxy/services/main/"):
+            name, _, path = self.path.removeprefix("/proxy/services/main/").partition("/")
+            self._through(name, path, sent, known=known and not owner.refuses)
+        elif not known:
+            self._send(403, {"detail": {"msg": "Invalid token", "code": None}})
+        elif self.path.endswith("upload_archive"):
+            digest = hashlib.sha256(sent).hexdigest()
+            owner.archives[digest] = sent
+            self._send(200, {"id": digest})
+        else:
+            try:
+                self._send(200, owner.answer(self.path, json.loads(sent or b"{}")))
+            except KeyError:
+                wrong = {"msg": "Resource not found", "code": "resource_not_exists"}
+                self._send(400, {"detail": [wrong]})
+
+    def _through(self, name: str, path: str, sent: bytes, *, known: bool) -> None:
+        """As dstack's service proxy answers."""
+        owner = self.server.owner
+        run = owner.runs.get(name)
+        if run is None or run["states"][0][1] != "running":
+            self._send(404, {"detail": f"Service main/{name} not found"})
+        elif not known:
+            self._send(403, {"detail": "Access to project main denied"})
+        else:
+            try:
+                self._pass_on(path, sent)
+            except ConnectionRefusedError:
+                self._send(502, {"detail": "Error requesting upstream"})
+
+    def _pass_on(self, path: str, sent: bytes) -> None:
+        behind = http.client.HTTPConnection("127.0.0.1", self.server.owner.model_port)
+        behind.request(self.command, f"/{path}", sent or None)
+        answer = behind.getresponse()
+        self.send_response(answer.status)
+        for name in ("Content-Type", "Content-Length"):
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        self.end_headers()
+        while piece := answer.read1():
+            self.wfile.write(piece)
+        behind.close()
+
+    def _send(self, status: int, body: Any) -> None:
+        data = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

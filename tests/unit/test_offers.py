@@ -1,0 +1,155 @@
+"""Machines for hire: which is the cheapest, what is asked for, and what ends a run."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ftui.errors import UsageError
+from ftui.estimate.estimate import Estimate, estimate
+from ftui.estimate.market import listed, usual_market, with_ours
+from ftui.plan.gpus import find, usual_name
+from ftui.plan.hardware import Gpu, Hardware
+from ftui.plan.models import known_models
+from ftui.plan.offer import Market, Offer
+from ftui.plan.plan import Plan, start
+from ftui.plan.presets import find as find_preset
+from ftui.plan.wish import Wish, wish_field
+from ftui.targets import get
+from ftui.targets.base import Offering
+from ftui.targets.modal import gpu as modal_gpu
+
+PRESET = find_preset("llama3-8b-qlora")
+LLAMA = next(one for one in known_models() if one.id == PRESET.settings["base_model"])
+
+
+def plan(target: str, gpus: int = 1, **machine: str) -> Plan:
+    chosen = start(PRESET)
+    return dataclasses.replace(chosen, target=target, gpus=gpus, machine=machine)
+
+
+@pytest.fixture(scope="module")
+def found() -> Estimate:
+    return estimate(PRESET.settings, LLAMA)
+
+
+# The cheapest
+
+
+def test_the_cheapest_is_the_least_price_of_those_that_fit(found: Estimate) -> None:
+    small, card = Gpu("small", 4.0, "sm_80"), find("A10")
+    offers = [Offer(small, 1, 0.1), Offer(card, 1, 1.1), Offer(card, 1, 0.5, spot=True)]
+    assert found.cheapest(offers) == offers[2]
+    assert found.cheapest(offers[:1]) is None
+    assert found.cheapest([]) is None
+
+
+def test_a_machine_whose_price_nobody_knows_is_not_the_cheapest(found: Estimate) -> None:
+    known, unknown = Offer(find("A10"), 1, 1.1), Offer(find("A10"), 1, None)
+    assert found.cheapest([unknown, known]) == known
+    assert found.cheapest([unknown]) is None
+
+
+def test_a_machine_that_costs_nothing_is_the_cheapest(found: Estimate) -> None:
+    own, hired = Offer(find("A10"), 1, 0.0, place="ssh"), Offer(find("A10"), 1, 1.1)
+    assert found.cheapest([hired, own]) == own
+
+
+def test_a_machine_without_a_gpu_holds_nothing(found: Estimate) -> None:
+    assert found.fittings([Offer(None, 0, 0.2)]) == ()
+
+
+def test_the_usual_cards_have_list_prices_for_all_their_gpus_and_ones_own_comes_first() -> None:
+    market = usual_market(4)
+    t4 = next(one for one in market.offers if one.gpu == find("T4"))
+    assert t4.dollars == pytest.approx(4 * 0.59)
+    mine = Hardware(8, 64.0, (Gpu("NVIDIA Mine", 24.0, "sm_86"),))
+    first = with_ours(market, mine, 1).offers[0]
+    assert first.gpu is not None
+    assert (first.gpu.name, first.dollars) == ("NVIDIA Mine", None)
+
+
+@pytest.mark.parametrize(
+    ("told", "usual"),
+    [
+        ("NVIDIA A100-SXM4-80GB", "A100 80GB"),
+        ("A100-40GB", "A100"),
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("RTX-PRO-6000", "RTX PRO 6000"),
+        ("Some card", "Some card"),
+    ],
+)
+def test_a_drivers_and_a_clouds_names_are_those_of_the_table(told: str, usual: str) -> None:
+    assert usual_name(told) == usual
+
+
+def test_a_gpu_under_a_drivers_name_has_a_speed_and_a_price(found: Estimate) -> None:
+    driver = Gpu("NVIDIA H100 80GB HBM3", 79.6, "sm_90")
+    assert found.speed(driver) == found.speed(find("H100"))
+    assert listed(driver, 1).dollars == listed(find("H100"), 1).dollars
+
+
+# What is asked for
+
+
+def test_a_wish_is_asked_of_its_own_target_and_its_default_is_no_wish() -> None:
+    def known(text: str) -> None:
+        if text == "bad":
+            raise UsageError("bad")
+
+    field = wish_field("modal", Wish("gpu", "GPU type", "", "any", known))
+    asked = field.write(plan("modal"), " H100 ")
+    assert asked.machine == {"gpu": "H100"}
+    assert (field.read(asked), field.read(plan("modal"))) == ("H100", "any")
+    assert field.write(asked, "any") == plan("modal")
+    assert field.read(plan("local")) == ""
+    with pytest.raises(UsageError):
+        field.write(plan("modal"), "bad")
+
+
+@pytest.mark.parametrize("name", ["dstack", "modal"])
+def test_every_wish_has_a_default_that_can_be_asked_for_too(name: str) -> None:
+    target = get(name)
+    assert isinstance(target, Offering)
+    assert target.wishes
+    for wish in target.wishes:
+        field = wish_field(name, wish)
+        assert field.write(plan(name), wish.usual) == plan(name)
+        with pytest.raises(UsageError):
+            field.write(plan(name), "$ no such thing")
+
+
+def test_the_machine_of_a_plan_is_the_gpu_that_is_asked_for() -> None:
+    assert get("modal").hardware(plan("modal", gpu="H200")).gpus == (modal_gpu.find("H200").gpu,)
+    assert get("modal").hardware(plan("modal")).gpus == (modal_gpu.find("L4").gpu,)
+    assert get("dstack").hardware(plan("dstack", gpu="A100:80GB")).gpus == (find("A100 80GB"),)
+    assert get("dstack").hardware(plan("dstack")).gpus == ()
+    assert get("dstack").hardware(plan("dstack", gpu="Nova9")).gpus == ()
+    assert get("modal").hardware(plan("modal", gpus=0)).gpus == ()
+
+
+def test_as_many_gpus_are_rented_as_are_asked_for() -> None:
+    hardware = get("modal").hardware(plan("modal", gpus=4, gpu="H100"))
+    used = hardware.used_by(4)
+    assert used is not None
+    assert [gpu.name for gpu in used] == ["H100"] * 4
+    assert hardware.is_rented
+    assert not get("local").hardware().is_rented
+
+
+def test_what_ends_a_run_at_the_latest_is_told_with_its_price() -> None:
+    modal, dstack = get("modal"), get("dstack")
+    assert isinstance(modal, Offering)
+    assert isinstance(dstack, Offering)
+    an_hour = modal_gpu.dollars("H100", 2)
+    told = modal.limits(plan("modal", gpus=2, gpu="H100", max_dollars="10"))
+    assert told == f"{10 / an_hour:.3g} h ($10.00 at ${an_hour:.2f}/h), all tries together"
+    assert modal.limits(plan("modal")).startswith("12 h ($")
+    assert dstack.limits(plan("dstack", max_price="2.5")) == "12h, at no more than $2.50/h"
+    assert dstack.limits(plan("dstack", gpus=2)) == "12h, at no more than $8.00/h"
+
+
+def test_the_price_of_an_unknown_offer_sorts_last() -> None:
+    offers = sorted([Offer(None, 0, None), Offer(None, 0, 3.0)], key=lambda one: one.price)
+    assert Market(tuple(offers), "").offers[0].dollars == 3.0
