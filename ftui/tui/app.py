@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from ftui.data.tokens import Tokens
+    from ftui.plan.offer import Market
     from ftui.runs.tripwires import Tripwire
     from ftui.serve.place import Serve
 
@@ -128,6 +129,8 @@ class FtuiApp(App[ExitCode]):
         self.services = services or Services()
         self.checker = Checker(self.services.validator)
         self.drafts = Drafts()
+        self.markets: dict[tuple[str, int], Market] = {}
+        """What was on offer when it was asked last: by target, and how many GPUs."""
         self.ending = ExitCode.OK
         """The exit code when there is no run to speak of."""
         self._watched: Run | None = None

@@ -11,6 +11,7 @@ from ftui.tui.widgets.memory_note import MemoryNote
 if TYPE_CHECKING:
     from ftui.data.tokens import Tokens
     from ftui.plan.hardware import Hardware
+    from ftui.plan.offer import Market
     from ftui.plan.plan import Plan
     from ftui.tui.screens.memory import OnChange, OnOffer, Subject
 
@@ -21,12 +22,14 @@ class Estimating:
     def __init__(self, app: FtuiApp, *notes: MemoryNote) -> None:
         self._app, self._notes = app, notes
         self._subject: Subject | None = None
+        self._shown: tuple[Subject, Market | None] | None = None
 
     def follow(self, subject: Subject) -> None:
         """Another training is on the screen: say what it needs, without asking anybody."""
-        if subject == self._subject:
+        market = self._app.markets.get((subject.plan.target, subject.gpus))
+        if (subject, market) == self._shown:
             return
-        self._subject = subject
+        self._subject, self._shown = subject, (subject, market)
         try:
             found = self._app.services.estimate(
                 subject.settings, subject.folder, subject.gpus, subject.longest, hub=False
@@ -36,7 +39,7 @@ class Estimating:
                 note.fail(error)
             return
         for note in self._notes:
-            note.show(found, subject)
+            note.show(found, subject, market)
 
     def follow_plan(self, plan: Plan, hardware: Hardware) -> None:
         """The same of answers."""

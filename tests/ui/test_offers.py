@@ -142,6 +142,20 @@ async def test_a_machine_chosen_from_the_review_is_an_answer_of_the_wizard_too(
         await shows(pilot, "shop, 1 × H100")
 
 
+async def test_hours_and_dollars_are_those_of_the_offer_once_it_is_known(tmp_path: Path) -> None:
+    async with stage(tmp_path).run_test(size=(200, 60)) as pilot:
+        await to_hardware(pilot)
+        await pilot.press("tab", "tab", *["backspace"] * 3, *"H100", "enter")
+        await shows(pilot, "ftui · review", "Time", "on H100", "(list")
+        await pilot.press("m")
+        await shows(pilot, "the shop's offers of 14:05", "1 × H100, on demand, south")
+        await pilot.press("tab", "up")
+        await shows(pilot, "1 × T4, spot, north: ")
+        await pilot.press("enter", "escape")
+        text = await shows(pilot, "ftui · review", "shop · T4", "on T4")
+        assert "(list" not in text
+
+
 async def test_until_the_offers_come_the_usual_cards_are_shown_and_it_is_said(
     tmp_path: Path,
 ) -> None:

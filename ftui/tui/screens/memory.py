@@ -131,6 +131,8 @@ class MemoryScreen(Screen[None]):
         except FtuiError as error:
             self._say_of_market(f"{theme.WARNING} {error}")
             return
+        if self._market is not None:
+            self.app.markets[plan.target, plan.gpus] = self._market
         self.refresh_bindings()
         self._say_of_market("")
         if self._market is not None and not self._market.offers:
@@ -199,7 +201,9 @@ class MemoryScreen(Screen[None]):
     def _show_market(self, market: Market) -> None:
         """Below the machines: whose the highlighted one is, and where the prices are from."""
         row = self.query_one("#offers", Options).choice
-        offer = offer_words(market.offers[int(row.value)]) if row and self._market else ""
+        offer = ""
+        if row and self._market and self._found:
+            offer = offer_words(self._found, market.offers[int(row.value)], self._subject.tokens)
         told = (offer, self._told_of_market, f"Prices: {market.source}.")
         self.query_one("#market", Static).update(printable("\n".join(filter(None, told))))
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ftui.data.tokens import Tokens
     from ftui.errors import FtuiError
     from ftui.estimate.estimate import Estimate
+    from ftui.plan.offer import Market
     from ftui.tui.screens.memory import Subject
 
 _LABEL = 8
@@ -26,9 +27,12 @@ class MemoryNote(Static):
         super().__init__("", id=id, markup=False)
         self.display = False
 
-    def show(self, found: Estimate, subject: Subject) -> None:
-        """What it needs, where it fits, and how long it takes where that is known."""
-        self._tell(lines(found, subject))
+    def show(self, found: Estimate, subject: Subject, market: Market | None = None) -> None:
+        """What it needs, where it fits, and how long it takes where that is known.
+
+        `market` is what the target has on offer, where it was asked.
+        """
+        self._tell(lines(found, subject, market))
 
     def fail(self, error: FtuiError) -> None:
         """Why nobody can say."""
@@ -45,14 +49,14 @@ class MemoryNote(Static):
         self.update(Content("\n").join(parts))
 
 
-def lines(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
+def lines(found: Estimate, subject: Subject, market: Market | None = None) -> list[tuple[str, str]]:
     """Labels and words: `Memory`, `Fits`, `Time`."""
     from ftui.estimate.words import cpu_words, memory_words
 
     gpus = found.training.gpus
     words = cpu_words(found.memory) if subject.on_cpu else memory_words(found.memory, gpus)
-    told = [("Memory", words)]
-    return [*told, _fits(found, subject), *_time(found, subject), *_shared(found, subject)]
+    time = _time(found, subject, market)
+    return [("Memory", words), _fits(found, subject), *time, *_shared(found, subject)]
 
 
 def _shared(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
@@ -80,8 +84,8 @@ def _fits(found: Estimate, subject: Subject) -> tuple[str, str]:
     return "Fits", ladder_words(found.memory)
 
 
-def _time(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
-    """How long it takes: there, or on the cheapest GPU for hire, with the list price of that."""
+def _time(found: Estimate, subject: Subject, market: Market | None) -> list[tuple[str, str]]:
+    """How long it takes there, or on the cheapest machine on offer, and what that costs."""
     from ftui.estimate.market import listed, usual_market
     from ftui.estimate.words import hours_words
 
@@ -89,15 +93,20 @@ def _time(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
     if subject.on_cpu:
         taken = found.duration(found.cpu_speed(hardware), tokens)
         return [("Time", hours_words(taken.low, taken.high))] if taken else []
+    if hardware.gpus and not hardware.is_rented:
+        return _taken(found, Offer(hardware.gpus[0], count, None), tokens)
+    offers = market.offers if market else usual_market(count).offers
     if hardware.gpus:
-        price = listed(hardware.gpus[0], count).dollars if hardware.is_rented else None
-        return _taken(found, Offer(hardware.gpus[0], count, price), tokens)
-    cheapest = found.cheapest(usual_market(count).offers)
-    return _taken(found, cheapest, tokens) if cheapest else []
+        same = [one for one in offers if one.gpu and one.gpu.name == hardware.gpus[0].name]
+        offers = tuple(same) or (listed(hardware.gpus[0], count),)
+    cheapest = found.cheapest(offers)
+    return _taken(found, cheapest, tokens, "" if market else " (list price)") if cheapest else []
 
 
-def _taken(found: Estimate, offer: Offer, tokens: Tokens | None) -> list[tuple[str, str]]:
-    """`20 to 50 min on 2 × H100, $2.60 to $3.60`."""
+def _taken(
+    found: Estimate, offer: Offer, tokens: Tokens | None, which: str = ""
+) -> list[tuple[str, str]]:
+    """`20 to 50 min on 2 × H100, $2.60 to $3.60`; `which` price that is."""
     from ftui.estimate.words import dollars_words, hours_words
 
     assert offer.gpu is not None
@@ -106,7 +115,9 @@ def _taken(found: Estimate, offer: Offer, tokens: Tokens | None) -> list[tuple[s
     if taken is None:
         return []
     told = hours_words(taken.low, taken.high)
-    if offer.dollars:
+    if offer.dollars is not None:
         count = f"{offer.count} × " if offer.count > 1 else ""
-        told += f" on {count}{offer.gpu.name}, {dollars_words(*taken.dollars(offer.dollars))}"
+        told += (
+            f" on {count}{offer.gpu.name}, {dollars_words(*taken.dollars(offer.dollars))}{which}"
+        )
     return [("Time", told)]

@@ -10,6 +10,7 @@ from ftui.estimate.fit import Fit, Fitting, usable_gib
 from ftui.text import printable, shorten
 
 if TYPE_CHECKING:
+    from ftui.data.tokens import Tokens
     from ftui.estimate.estimate import Estimate
     from ftui.plan.offer import Market, Offer
     from ftui.plan.step import Option
@@ -69,11 +70,19 @@ def offer_rows(found: Estimate, market: Market, *, roomy: bool) -> list[Option]:
     ]
 
 
-def offer_words(offer: Offer) -> str:
-    """`2 × H100, spot, runpod US-KS-2`."""
-    gpu = f"{offer.count} × {offer.gpu.name}" if offer.gpu else ""
-    told = filter(None, [gpu, "spot" if offer.spot else "on demand", offer.place])
-    return printable(", ".join(told))
+def offer_words(found: Estimate, offer: Offer, tokens: Tokens | None) -> str:
+    """`2 × H100, spot, runpod US-KS-2: 20 to 50 min, $2.60 to $3.60`, as far as it is known."""
+    from ftui.estimate.words import dollars_words, hours_words
+
+    assert offer.gpu is not None
+    told = [f"{offer.count} × {offer.gpu.name}", "spot" if offer.spot else "on demand", offer.place]
+    words = printable(", ".join(filter(None, told)))
+    speed = found.speed(offer.gpu)
+    taken = found.duration(speed, tokens) if speed else None
+    if taken is None or offer.dollars is None:
+        return words
+    costs = dollars_words(*taken.dollars(offer.dollars))
+    return f"{words}: {hours_words(taken.low, taken.high)}, {costs}"
 
 
 def _name(one: Fitting) -> str:

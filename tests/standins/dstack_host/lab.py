@@ -28,6 +28,18 @@ _LIMIT = 120.0
 """Seconds for the server to start, and for a host to be taken in, on a busy machine too."""
 
 
+_VLLM = """\
+port=$({here} -c 'import socket; s = socket.create_server(("", 0)); print(s.getsockname()[1])')
+mkdir -p "$HOME/../ports" && echo "$port" >"$HOME/../ports/8000"
+for word in "$@"; do
+  shift
+  if [ "$word" = 8000 ]; then word=$port; fi
+  set -- "$@" "$word"
+done
+exec {there} -m vllm.entrypoints.cli.main "$@" \\
+  --enforce-eager --kv-cache-memory-bytes 512M --max-loras 2"""
+
+
 @dataclass
 class Lab:
     """Where everything is, and what a test does to it."""
@@ -57,12 +69,17 @@ class Lab:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def play(self, trainer: str) -> None:
-        """Let `axolotl` in the jobs to come be this shell script."""
-        program = self.commands / "axolotl"
-        program.unlink(missing_ok=True)
-        program.write_text(f"#!/bin/sh\n{trainer}\n")
-        program.chmod(0o755)
+    def play(self, trainer: str, program: str = "axolotl") -> None:
+        """Let `axolotl`, or another program, in the jobs to come be this shell script."""
+        file = self.commands / program
+        file.unlink(missing_ok=True)
+        file.write_text(f"#!/bin/sh\n{trainer}\n")
+        file.chmod(0o755)
+
+    def play_vllm(self, python: Path) -> None:
+        """Let `vllm` be the real one of this Python, with what a machine without GPU needs, on a
+        port that is free (Job.port)."""
+        self.play(_VLLM.format(here=sys.executable, there=python), "vllm")
 
     def play_scripted(self, steps: int) -> None:
         """Let it be the scripted trainer, which does as many steps as a test allows."""
