@@ -18,7 +18,7 @@ class Exported:
     models: tuple[str, ...]
     """The names that are served."""
     machine: str
-    """For people: `1 × L4`."""
+    """For people: `L4`."""
     dollars: float
     """Of an hour in which it answers, or waits to be asked again."""
     idle_seconds: float
@@ -34,7 +34,7 @@ class Priced(Protocol):
     """A target that tells what serving a run would cost."""
 
     def serving_terms(self, run: Run) -> str:
-        """`1 × L4 · $1.12/h`. May take a moment. Raises FtuiError where it cannot be served."""
+        """`L4 · $1.12/h`. May take a moment. Raises FtuiError where it cannot be served."""
         ...
 
 

@@ -10,6 +10,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -209,9 +210,24 @@ class FtuiApp(App[ExitCode]):
             self._floor = 2
             self.push_screen(monitor)
 
-    def open_chat(self, run: Run) -> None:
-        """Talk with a run's model."""
-        self.push_screen(self._chat(run))
+    def open_chat(self, run: Run, *, anywhere: bool = False) -> None:
+        """Talk with a run's model.
+
+        Where it is served is asked first, when it was trained on a rented machine: that one or this
+        one; with `anywhere`, all there are.
+        """
+        from ftui.tui.screens.where import WhereScreen, rented_for
+
+        places = rented_for(run, anywhere=anywhere)
+        if not places:
+            self.push_screen(self._chat(run))
+            return
+
+        def chosen(serve: Serve | None) -> None:
+            if serve is not None:
+                self.push_screen(self._chat(run, serve))
+
+        self.push_screen(WhereScreen(run, places), chosen)
 
     def open_run(self, run: Run) -> None:
         """Watch a run above the list of runs."""
@@ -267,9 +283,17 @@ class FtuiApp(App[ExitCode]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers on every screen, beside the screen's own keys."""
+        from ftui.tui.screens.run_keys import RunKeys
+
         yield SystemCommand(
             "light or dark", "Switch between the two themes", self.action_switch_theme
         )
+        if isinstance(screen, RunKeys) and screen.check_action("chat", ()):
+            yield SystemCommand(
+                "chat elsewhere",
+                "Serve the model on a rented machine, at a price that is said before",
+                partial(self.open_chat, screen.watched, anywhere=True),
+            )
         yield SystemCommand("runs", "All runs: watch, compare, resume, clean up", self.action_runs)
         yield SystemCommand("quit", "Leave; runs go on", self.action_quit)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -61,6 +62,14 @@ def end_follower(run: Run) -> None:
         wait_for(lambda: not process.alive(supervisor), "the end of the follower")
 
 
+def reads_live(run: Run) -> bool:
+    """Whether its follower is connected to the container."""
+    follower = store.read_record(run).supervisor
+    assert follower is not None
+    found = psutil.Process(follower.pid).children(recursive=True)
+    return any("events.jsonl" in " ".join(one.cmdline()) for one in found)
+
+
 def come_to(run: Run, step: int) -> None:
     wait_for(lambda: history(run).step >= step or state(run).ended, f"step {step}", LIMIT)
     assert history(run).step >= step, failure_words(run)
@@ -94,6 +103,12 @@ def test_a_run_outlives_its_follower_and_a_restart_of_the_server(
     assert state(run) is RunState.TRAINING
     with pytest.raises(UsageError, match=r"running|busy"):
         target.attach(run)
+
+    wait_for(lambda: reads_live(run), "the connection to the container", LIMIT)
+    dstack.freeze_server()
+    allow(Run(container), 4)
+    come_to(run, 4)
+    dstack.thaw_server()
 
     dstack.stop_server()
     allow(Run(container), STEPS)

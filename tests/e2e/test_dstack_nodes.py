@@ -17,6 +17,7 @@ from ftui.runs import process, store
 from ftui.runs.model import Run, RunState
 from ftui.targets.dstack.target import DstackTarget
 from ftui.targets.prepare import prepare
+from ftui.targets.resume import resume
 from tests.standins.dstack_host.lab import ADDRESSES, Lab, lab
 from tests.standins.runs import allow, failure_words, history, state, wait_for
 
@@ -77,23 +78,27 @@ def test_two_machines_train_together_and_the_first_one_tells(
         assert flags[flags.index("--master_addr") + 1] in ADDRESSES
 
 
-def test_a_host_that_is_lost_is_replaced_by_the_other(dstack: Lab, target: DstackTarget) -> None:
-    run = launched(target, plan_of())
-    container = dstack.container(run.name)
-    allow(Run(container), 2)
-    wait_for(lambda: history(run).step >= 2, "step 2", LIMIT)
-    lost = 0 if container.is_relative_to(dstack.host(0)) else 1
-    dstack.lose_host(lost)
-
-    wait_for(lambda: history(run).newest_try.again, "another try", LIMIT)
-    allow(Run(dstack.container(run.name)), STEPS)
-    wait_for(lambda: state(run).ended, "the end", LIMIT)
-    assert state(run) is RunState.DONE, failure_words(run)
-    assert [point.step for point in history(run).series["loss"]] == list(range(1, STEPS + 1))
-    assert "another try, on another machine" in run.log_file.read_text()
-
-
 def test_more_machines_than_there_are(dstack: Lab, target: DstackTarget) -> None:
     with pytest.raises(TargetUnavailable, match="no machine"):
         launched(target, plan_of(nodes="3"))
     assert dstack.at_work() == []
+
+
+def test_a_run_whose_host_is_lost_is_begun_again_on_another(
+    dstack: Lab, target: DstackTarget
+) -> None:
+    run = launched(target, plan_of())
+    container = dstack.container(run.name)
+    allow(Run(container), 2)
+    wait_for(lambda: history(run).step >= 2, "step 2", LIMIT)
+    dstack.lose_host(0 if container.is_relative_to(dstack.host(0)) else 1)
+
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    assert state(run) is RunState.FAILED
+    assert "its machine does not answer any more" in failure_words(run)
+
+    assert resume(run).place == ""  # its checkpoints were on the machine
+    allow(Run(dstack.container(run.name)), STEPS)
+    wait_for(lambda: state(run).ended, "the end", LIMIT)
+    assert state(run) is RunState.DONE, failure_words(run)
+    assert [point.step for point in history(run).series["loss"]] == list(range(1, STEPS + 1))

@@ -20,7 +20,10 @@ from tests.standins.runs import history, wait_for
 FTUI = str(Path(sys.executable).with_name("ftui"))
 LIMIT = 900.0
 STEPS = 60
-SETTINGS = {"max_steps": STEPS, "evals_per_epoch": "null", "save_steps": 20}
+SETTINGS = (
+    *("--set", f"max_steps={STEPS}", "--set", "evals_per_epoch=null"),
+    *("--set", "saves_per_epoch=null", "--set", "save_steps=10"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +47,19 @@ def modal(tmp_path: Path, rows: Hub) -> Iterator[Lab]:
 def test_one_command_trains_on_modal_through_a_crash_and_the_adapter_that_came_home_answers(
     modal: Lab, home: Path, rows: Hub
 ) -> None:
-    told = [f"{key}={value}" for key, value in SETTINGS.items()]
-    settings = [word for each in told for word in ("--set", each)]
-    started = (*("--preset", "nano-sql-lora", "--data", NAME, "--target", "modal"), *settings)
+    started = ("--preset", "nano-sql-lora", "--data", NAME, "--target", "modal", *SETTINGS)
     asked = ftui(modal, home, rows, *started, "-y", "--plain")
-    wait_for(lambda: bool(list(home.glob("runs/*/events.jsonl"))), "the launch", LIMIT)
-    [run] = [Run(folder) for folder in (home / "runs").iterdir()]
-    wait_for(lambda: history(run).step > 20 or asked.poll() is not None, "step 21", LIMIT)
+    come_to(home, asked, 11)
     modal.kill()
     out, said = asked.communicate(timeout=LIMIT)
     assert asked.returncode == 0, out + said
     assert f"{STEPS}/{STEPS}" in out
     assert "✓ done" in out
 
+    [run] = runs(home)
     log = run.log_file.read_text()
     assert log.index(f"downloading the rows {NAME}") < log.index("axolotl is at work")
-    assert "try 2, in another container: it goes on from step 20" in log
+    assert "try 2, in another container: it goes on from step 10" in log
     assert "each verified by its sha256" in log
     for name in ("modal_app.py", "config.yml"):
         assert str(home) not in (run.folder / name).read_text()
@@ -71,6 +71,18 @@ def test_one_command_trains_on_modal_through_a_crash_and_the_adapter_that_came_h
     answer, said = chat.communicate("How many rivers are there?\n", timeout=LIMIT)
     assert chat.returncode == 0, said
     assert "SELECT COUNT(*) FROM rivers" in answer
+
+
+def runs(home: Path) -> list[Run]:
+    return [Run(file.parent) for file in home.glob("runs/*/events.jsonl")]
+
+
+def come_to(home: Path, asked: subprocess.Popen[str], step: int) -> None:
+    def there() -> bool:
+        return any(history(run).step >= step for run in runs(home)) or asked.poll() is not None
+
+    wait_for(there, f"step {step}", LIMIT)
+    assert asked.poll() is None, asked.communicate()
 
 
 def ftui(modal: Lab, home: Path, rows: Hub, *arguments: str) -> subprocess.Popen[str]:

@@ -17,14 +17,10 @@ from pathlib import Path
 from typing import Any
 
 TOKEN = "token-of-the-stand-in"
-MACHINE = {"backend": "aws", "region": "eu-west-1", "hostname": "10.0.0.1", "price": 1.25}
-OFFER = {
-    "backend": "aws",
-    "region": "eu-west-1",
-    "price": 1.25,
-    "availability": "available",
-    "instance": {"name": "g6.xlarge", "resources": {"gpus": [{"name": "L4", "memory_mib": 24576}]}},
-}
+INSTANCE = {"name": "g6.xlarge", "resources": {"gpus": [{"name": "L4", "memory_mib": 24576}]}}
+PLACE = {"backend": "aws", "region": "eu-west-1", "price": 1.25}
+MACHINE = {**PLACE, "hostname": "10.0.0.1", "instance_type": INSTANCE}
+OFFER = {**PLACE, "availability": "available", "instance": INSTANCE}
 WAY = [("submitted", "submitted"), ("provisioning", "pulling"), ("running", "running")]
 """How a run comes to its machine: what dstack says of it and of its job."""
 
@@ -40,6 +36,8 @@ class DstackServer:
     fleets: list[str] = field(default_factory=lambda: ["default"])
     offers: list[dict[str, Any]] = field(default_factory=lambda: [OFFER])
     printed: bytes = b""
+    late: int = 0
+    """So many looks into the log find nothing yet."""
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By name: what was submitted, and the id that it got."""
     ended: list[str] = field(default_factory=list)
@@ -125,7 +123,8 @@ class DstackServer:
             self.runs[name]["states"] = [("terminated", "terminated", reason)]
 
     def _poll(self, path: str, body: dict[str, Any]) -> Any:
-        if body["start_time"] or not self.printed:
+        self.late -= 1
+        if body["start_time"] or not self.printed or self.late >= 0:
             return {"logs": []}
         message = base64.b64encode(self.printed).decode()
         return {"logs": [{"timestamp": "2026-11-28T10:00:01Z", "message": message}]}

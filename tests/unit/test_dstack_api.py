@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -60,6 +61,7 @@ async def ask(server: Any, question: Question) -> Any:
 QUESTIONS: dict[str, Question] = {
     "run": lambda api: api.run("x"),
     "fleets": preflight.refuse_no_fleet,
+    "version": preflight.version_advice,
     "secrets": lambda api: api.secrets(),
     "logs": lambda api: api.logs("x", "one", ""),
     "key": lambda api: api.ssh_key(),
@@ -137,3 +139,37 @@ async def test_the_token_goes_into_the_header_and_no_version_does(server: Any) -
     assert path == "/api/project/main/secrets/list"
     assert headers["Authorization"] == "Bearer a-token"
     assert not [name for name in headers if "version" in name.lower()]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("0.22.9", []),
+        (None, []),
+        ("a build of mine", []),
+        ("0.21.3", ["the dstack server is 0.21.3, older than what ftui was tried with (0.22)"]),
+        ("0.23.0", ["the dstack server is 0.23.0, newer than what ftui was tried with (0.22)"]),
+        ("1.0", ["the dstack server is 1.0, newer than what ftui was tried with (0.22)"]),
+    ],
+)
+async def test_another_version_is_said_once(server: Any, version: Any, words: list[str]) -> None:
+    server.body = json.dumps({"server_version": version}).encode()
+    assert await ask(server, preflight.version_advice) == words
+
+
+async def test_a_server_that_is_too_old_is_refused(server: Any) -> None:
+    server.body = b'{"server_version": "0.19.40"}'
+    with pytest.raises(TargetUnavailable, match=r"too old: version 0\.19\.40") as caught:
+        await ask(server, preflight.version_advice)
+    assert "update it" in caught.value.hint
+
+
+async def test_a_network_that_accepts_and_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftui.targets.dstack.api._SECONDS", 0.1)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        async with Api(Login("main", url, "a-token")) as api:
+            with pytest.raises(Unreachable, match="does not answer"):
+                await api.run("x")

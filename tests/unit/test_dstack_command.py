@@ -101,6 +101,12 @@ def test_a_wish_that_makes_no_sense(person: Path, arguments: tuple[str, ...], wo
     assert not (person / "home" / "runs").exists()
 
 
+def test_several_machines_without_a_gpu(person: Path) -> None:
+    done = ftui(*NANO, "--machine", "nodes=2", "--dry-run")
+    assert done.returncode == 2
+    assert "on GPUs alone" in done.stderr
+
+
 def test_the_wizard_says_where_dstack_would_train(person: Path) -> None:
     def words() -> str:
         return next(one.words for one in survey().targets if one.name == "dstack")
@@ -133,6 +139,9 @@ def test_wishes_as_a_person_types_them() -> None:
         ("idle_duration", "5 minutes"),
         ("install", "perhaps"),
         ("create_secrets", "WANDB_API_KEY"),
+        ("nodes", "0"),
+        ("nodes", "two"),
+        ("nodes", "65"),
         ("colour", "red"),
     ],
 )

@@ -99,6 +99,7 @@ class Fleets(Server):
         super().__init__(told("terminated"))
         self.states, self.created, self.backend = list(states), created, backend
         self.idle: object = None
+        self.lost = False
 
     async def fleets(self) -> Any:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -106,7 +107,8 @@ class Fleets(Server):
             raise state
         instance = {"hostname": "10.0.0.1", "backend": self.backend, "status": state}
         spec = {"configuration": {"idle_duration": self.idle}}
-        return [{"spec": spec, "instances": [{**instance, "created": self.created}]}]
+        told_more = {"created": self.created, "unreachable": self.lost}
+        return [{"spec": spec, "instances": [{**instance, **told_more}]}]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,12 @@ async def test_a_machine_of_the_fleets_own_is_not_given_back() -> None:
     found = await machine.left(Fleets("idle", backend="remote"), there)
     assert found.words == "its machine is idle; the fleet's own, and not given back"
     assert not found.costs
+
+
+async def test_a_machine_that_is_lost_is_said_to_be(run: Run) -> None:
+    server = Fleets("idle")
+    server.lost = True
+    assert "idle and does not answer" in await machine.afterwards(server, told("failed"))
 
 
 async def ended(folder: Run, server: Fleets) -> Follower:

@@ -18,11 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.config.build import build
+from ftui.errors import TargetUnavailable, UsageError
 from ftui.plan.plan import Needs, start
 from ftui.plan.presets import catalogue
 from ftui.runs.words import WORDS
-from ftui.targets.dstack import document, job_script, parcel
+from ftui.targets.dstack import document, job_script, parcel, together
+from ftui.targets.dstack.api import Api
 from ftui.targets.dstack.document import Wish, run_name
+from ftui.targets.dstack.login import Login
 from ftui.targets.dstack.options import Options, read
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,40}")
@@ -211,9 +214,76 @@ def job(folder: Path, made: Wish, trainer: str) -> subprocess.CompletedProcess[s
     (folder / "job.sh").write_text(job_script.script(made))
     return subprocess.run(
         ["sh", str(folder / "job.sh")],
-        env={"PATH": f"{programs}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+# ── Several machines ─────────────────────────────────────────────────────────────────────────
+
+
+def test_several_machines_are_asked_for_and_find_each_other(tmp_path: Path) -> None:
+    made = wish(tmp_path, gpus=2, options=Options(nodes=4))
+    assert parsed(document.document(made)).nodes == 4
+    script = job_script.script(made, "inputs/checkpoint-4")
+    assert (
+        '--launcher torchrun --resume-from-checkpoint inputs/checkpoint-4 -- --nnodes "$' in script
+    )
+    alone = wish(tmp_path, gpus=2)
+    assert "nodes" not in document.document(alone)
+    assert "torchrun" not in job_script.script(alone)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_only_the_first_machine_tells_events_and_waits_for_its_results(
+    tmp_path: Path, rank: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DSTACK_NODE_RANK", str(rank))
+    (tmp_path / "fetched").touch()
+    trainer = 'echo \'{"v": 1}\' >>"$FTUI_EVENTS"; mkdir out; exit 5'
+    done = job(tmp_path, wish(tmp_path, options=Options(nodes=2)), trainer)
+    assert done.returncode == 5
+    told = ['@ftui {"v": 1}', "@ftui ready 5"]
+    assert done.stdout.splitlines() == (told if rank == 0 else [])
+
+
+@pytest.mark.parametrize(
+    ("gpus", "config", "checkpoint", "words"),
+    [
+        (0, {}, "", "on GPUs alone"),
+        (1, {"fsdp_config": {"offload_params": True}}, "out/checkpoint-2", "with fsdp_config"),
+        (8, {"deepspeed": "zero3.json"}, "out/checkpoint-2", "with deepspeed"),
+    ],
+)
+def test_what_several_machines_cannot_do(
+    gpus: int, config: dict[str, Any], checkpoint: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        together.refuse(gpus, config, checkpoint)
+    assert caught.value.hint
+
+
+def test_several_machines_may_begin_with_shards_and_go_on_without() -> None:
+    together.refuse(1, {"fsdp_config": {"offload_params": True}})
+    together.refuse(1, {}, "out/checkpoint-2")
+
+
+@pytest.mark.parametrize(("placement", "fine"), [("cluster", True), ("any", False), (None, False)])
+async def test_several_machines_need_a_fleet_that_keeps_them_together(
+    placement: str | None, fine: bool
+) -> None:
+    class Fleets(Api):
+        async def fleets(self) -> Any:
+            return [{"spec": {"configuration": {"placement": placement}}}]
+
+    server = Fleets(Login("main", "http://nowhere", "none"))
+    if fine:
+        await together.refuse_scattered(server)
+        return
+    with pytest.raises(TargetUnavailable, match="keeps its machines together") as caught:
+        await together.refuse_scattered(server)
+    fleet = yaml.safe_load(caught.value.hint.partition("\n")[2])
+    assert parse_apply_configuration(fleet).placement.value == "cluster"

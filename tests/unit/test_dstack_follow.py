@@ -44,9 +44,12 @@ class Server(Api):
         self.printed: dict[str, bytes] = {}
         self.stopped: list[bool] = []
         self.asked = 0
+        self.deaf = False
 
     async def run(self, name: str) -> Any:
         self.asked += 1
+        if self.deaf:
+            await asyncio.Event().wait()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if callable(answer):
             answer = answer()
@@ -301,3 +304,21 @@ async def test_events_are_there_before_the_server_has_them_and_only_once(
     assert [point.step for point in losses] == [1, 2, 3]
     assert run.events_file.read_bytes().count(b'"step": 2') == 1
     assert not list(Path(tempfile.gettempdir()).glob("ftui-dstack-*/key"))
+
+
+async def test_events_go_on_while_the_server_never_answers(run: Run, container: Path) -> None:
+    (container / "events.jsonl").write_bytes(b"")
+    server = Server(lambda: told("running"))
+    following = asyncio.create_task(Follower(run, run.name, 0.01).follow(server))
+    async with asyncio.timeout(30):
+        while not server.asked:
+            await asyncio.sleep(0.01)
+        server.deaf = True
+        with (container / "events.jsonl").open("ab") as events:
+            events.write(event("train_begin").removeprefix(b"@ftui "))
+            events.write(event("log", 1, loss=3.0).removeprefix(b"@ftui "))
+        while read_history(run).step < 1:
+            await asyncio.sleep(0.01)
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,13 +21,15 @@ from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut, Usage
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import write_record
 from ftui.serve.place import serving_on
-from ftui.targets.dstack import serve_record, serve_start, serving
+from ftui.targets.dstack import parcel, serve_record, serve_start, serving
 from ftui.targets.dstack.login import Login
 from ftui.targets.dstack.serve_cargo import Cargo
 from ftui.targets.dstack.serve_document import Wish
 from ftui.targets.dstack.serve_record import Service
 from ftui.targets.dstack.serve_start import endpoint_of
+from ftui.targets.dstack.target import DstackTarget
 from ftui.targets.endpoint import Phase, Stage
+from ftui.targets.renting import Priced
 from ftui.targets.vllm import client
 from ftui.targets.vllm.command import ServedModels
 from tests.standins.adapter import make_run
@@ -182,6 +185,7 @@ async def test_nobody_serves_a_run_twice_at_once(
 
 async def test_why_vllm_ended_is_read_from_its_log(dstack: DstackServer, run: Run) -> None:
     dstack.printed = b"ValueError: vLLM does not yet support DoRA.\r\nnanobind: leaked!\r\n"
+    dstack.late = 4
     ended = {"termination_reason": "container_exited_with_error", "exit_status": 1}
     dstack.states = [*WAY[:2], ("failed", "failed", ended)]
     error = await refused(run)
@@ -358,3 +362,88 @@ async def test_a_service_that_cannot_be_ended_is_told_and_ended_later(
     assert dstack.ended == []
     dstack.silent = False
     await asyncio.to_thread(wait_for, lambda: dstack.ended == [NAME], "the end")
+
+
+# ── What is too large to travel with the configuration ───────────────────────────────────────────
+
+SSH = """\
+#!/bin/sh
+for command in "$@"; do :; done
+[ -e {container}/off ] && exit 255
+DSTACK_WORKING_DIR={container} exec sh -c "$command"
+"""
+
+
+@pytest.fixture
+def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory of a container, in which `ssh` runs its commands."""
+    made, commands = tmp_path / "container", tmp_path / "commands"
+    (made / "serving").mkdir(parents=True)
+    commands.mkdir()
+    ssh = commands / "ssh"
+    ssh.write_text(SSH.format(container=made))
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    return made
+
+
+async def test_a_large_model_is_sent_once_the_container_is_reached(
+    dstack: DstackServer, run: Run, container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parcel, "TOTAL_BYTES", 100)
+    (container / "off").touch()
+    for name in ("base", "tuned"):
+        (container / "serving" / name).mkdir()
+
+    def wake(phase: Phase) -> None:
+        if phase.stage is Stage.STARTING:
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.2, (container / "off").unlink)
+
+    async with serving_on("dstack")(run, wake) as endpoint:
+        assert await client.answer(endpoint, "tuned", QUESTION) == "I am tuned"
+    assert (container / "serving" / "arrived").exists()
+    weights = "adapter_model.safetensors"
+    there = container / "serving" / "tuned" / weights
+    assert there.read_bytes() == (run.output_dir / weights).read_bytes()
+    assert (container / "serving" / "base" / "config.json").is_file()
+    log = (run.folder / "serve.log").read_text()
+    assert "could not be sent yet" in log
+    assert "the model is there" in log
+    assert len(dstack.archives) == 1, "serve.sh alone went with the configuration"
+
+
+async def test_what_arrives_damaged_is_not_served(
+    dstack: DstackServer, run: Run, container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parcel, "TOTAL_BYTES", 100)
+    monkeypatch.setattr(serve_start, "LIMIT_SECONDS", 1.0)
+    for name in ("base", "tuned"):
+        (container / "serving" / name).mkdir()
+    (container / "serving" / "tuned" / "adapter_model.safetensors").symlink_to("/dev/null")
+    error = await refused(run)
+    assert isinstance(error, TimedOut)
+    assert not (container / "serving" / "arrived").exists()
+    assert "checksum differs" in (run.folder / "serve.log").read_text()
+    assert dstack.ended == [NAME]
+
+
+# ── What it costs ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_price_is_told_before_anything_is_rented(dstack: DstackServer, run: Run) -> None:
+    target = DstackTarget()
+    assert isinstance(target, Priced)
+    assert target.serving_terms(run) == "L4 · $1.25/h"
+    assert dstack.runs == {}
+    assert not (run.folder / "serve.dstack.yml").exists()
+    dstack.offers = []
+    with pytest.raises(TargetUnavailable, match="no machine"):
+        target.serving_terms(run)
+
+
+async def test_the_price_and_the_end_are_told_while_somebody_talks(
+    serving_it: Callable[[], Any],
+) -> None:
+    async with serving_it() as endpoint:
+        assert re.fullmatch(r"dstack · L4 · \$1\.25/h · until \d\d:\d\d", endpoint.terms)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,41 @@ async def test_a_proxy_never_sees_the_conversation(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, nobody)
     with OpenAIServer(always(Reply(["x"]))) as server:
         assert await answer(endpoint_of(server), "base", HELLO) == "x"
+
+
+async def test_a_server_elsewhere_is_reached_as_the_person_reaches_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with OpenAIServer(always(Reply(["x"]))) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        assert await answer(Endpoint("http://model.example"), "base", HELLO) == "x"
+
+
+FRONT = "the dstack server"
+ELSEWHERE = [
+    (403, '{"detail":"Unauthenticated or unauthorized"}', TargetUnavailable, "refuses the token"),
+    (401, '{"detail":"Not authenticated"}', TargetUnavailable, "refuses the token"),
+    (404, '{"detail":"Service main/serve-x not found"}', RunFailed, "gone"),
+    (502, '{"detail":"Error requesting upstream"}', RunFailed, "gone"),
+    (503, "<html>none</html>", RunFailed, "gone"),
+    (404, '{"error":{"message":"The model `x` does not exist.","param":"model"}}', UsageError, "x"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "word"), ELSEWHERE)
+async def test_what_stands_before_a_server_elsewhere_is_told_from_it(
+    status: int, body: str, kind: type[FtuiError], word: str
+) -> None:
+    with OpenAIServer(always(Reply(status=status, body=body))) as server:
+        endpoint = replace(endpoint_of(server), front=FRONT)
+        with pytest.raises(kind) as caught:
+            await answer(endpoint, "x", HELLO)
+    assert type(caught.value) is kind
+    assert word in str(caught.value)
+    if "token" in word:
+        assert caught.value.what.startswith(FRONT)
+    if word == "gone":
+        assert "hours" in caught.value.hint
 
 
 def test_speed_counts_tokens_not_pieces() -> None:

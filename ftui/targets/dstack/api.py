@@ -93,6 +93,11 @@ class Api:
             raise
         return self._object(answer, "id", "status", "jobs")
 
+    async def version(self) -> str:
+        """The server's version, `0.22.5`; empty where it does not tell."""
+        told = self._object(await self._post("/api/server/get_info", {}), "server_version")
+        return str(told["server_version"] or "")
+
     async def fleets(self) -> list[Json]:
         """The project's fleets, with their instances."""
         return self._objects(await self._project("fleets/list", {}))

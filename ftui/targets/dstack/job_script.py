@@ -78,12 +78,12 @@ _TOGETHER = (
 
 def _train(wish: Wish, checkpoint: str) -> str:
     """axolotl's command: in this process, by accelerate on several GPUs, or with other machines."""
-    command = f"axolotl train {CONFIG}"
-    if checkpoint:
-        command += f" --resume-from-checkpoint {checkpoint}"
+    going_on = f" --resume-from-checkpoint {checkpoint}" if checkpoint else ""
     if wish.options.nodes > 1:
-        return f"{command} --launcher torchrun -- {' '.join(_TOGETHER)}"
-    return command if wish.gpus > 1 else f"{command} --launcher python"
+        launcher, more = " --launcher torchrun", f" -- {' '.join(_TOGETHER)}"
+    else:
+        launcher, more = "" if wish.gpus > 1 else " --launcher python", ""
+    return f"axolotl train {CONFIG}{launcher}{going_on}{more}"
 
 
 def _exports(wish: Wish) -> Iterator[str]:

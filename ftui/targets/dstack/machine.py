@@ -104,8 +104,14 @@ def _standing(run: Json, data: Json, fleets: Iterable[Json]) -> _Machine:
             if all(instance.get(key) == data.get(key) for key in ("hostname", "region", "backend")):
                 seconds = _kept_seconds(run, fleet, instance)
                 price = float(data.get("price") or 0.0)
-                return _Machine(str(instance.get("status", "")), own, price, seconds)
+                return _Machine(_status(instance), own, price, seconds)
     return _Machine("terminated", own)
+
+
+def _status(instance: Json) -> str:
+    status = str(instance.get("status", ""))
+    lost = status not in _GONE and instance.get("unreachable") is True
+    return f"{status} and does not answer" if lost else status
 
 
 def _kept_seconds(run: Json, fleet: Json, instance: Json) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 
 from ftui.errors import TargetUnavailable, UsageError
@@ -11,6 +12,8 @@ from ftui.targets.dstack import states
 from ftui.targets.dstack.api import Api, Json
 from ftui.targets.dstack.offers import offers
 
+_TRIED, _OLDEST = (0, 22), (0, 20)
+"""Versions of a server."""
 _NEEDED = ("WANDB_API_KEY",)
 """Secrets without which a run that wants them fails. A token of the hub is needed by few."""
 FLEET = """type: fleet
@@ -20,6 +23,26 @@ idle_duration: 10m
 resources:
   gpu: 0.."""
 """A fleet that costs nothing until a run needs a machine."""
+
+
+async def version_advice(api: Api) -> list[str]:
+    """A line on a server of another version than ftui knows.
+
+    Raises TargetUnavailable for one that is too old to run anything that ftui writes.
+    """
+    version = await api.version()
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if found is None or (known := (int(found[1]), int(found[2]))) == _TRIED:
+        return []
+    if known < _OLDEST:
+        raise TargetUnavailable(
+            f"the dstack server is too old: version {version}",
+            where=api.login.url,
+            why="files, secrets and fleets are as ftui writes them since 0.20",
+            hint='update it where it runs: pip install -U "dstack[all]", and start it again',
+        )
+    age = "older" if known < _TRIED else "newer"
+    return [f"the dstack server is {version}, {age} than what ftui was tried with (0.22)"]
 
 
 async def refuse_no_fleet(api: Api) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urljoin
 
 from ftui.errors import FtuiError, TargetUnavailable, TimedOut
-from ftui.targets.dstack import serve_send, states
+from ftui.targets.dstack import serve_price, serve_send, states
 from ftui.targets.dstack.api import LOGS_AT_ONCE, Api, Json, Unreachable
 from ftui.targets.dstack.login import Login
 from ftui.targets.dstack.serve_document import Wish
@@ -41,6 +42,7 @@ class Start:
         self._began = time.monotonic()
         self._reached: Stage | None = None
         self._told = ""
+        self._runs_since = 0.0
         self._sent = not wish.cargo.sent
         self._submission, self._after = "", ""
         """Whose log is read, and the time of the newest piece of it."""
@@ -62,7 +64,8 @@ class Start:
                 hint=f"its log: {self._log_file}",
             ) from error
         self._reach(Stage.READY)
-        return endpoint
+        until = time.strftime("%H:%M", time.localtime(self._runs_since + 3600 * self._wish.hours))
+        return replace(endpoint, terms=f"{endpoint.terms} · until {until}")
 
     async def follow_log(self) -> None:
         """Bring the log home until this is cancelled. Raises OSError."""
@@ -156,6 +159,8 @@ class Start:
     def _tell(self, run: Json, standing: states.Standing) -> None:
         """Say what has changed: the stage, and dstack's own words in the log."""
         job = run.get("latest_job_submission") or {}
+        if standing.running and not self._runs_since:
+            self._runs_since = time.time()
         if not standing.over:
             self._reach(_STAGES.get(str(job.get("status", "")), Stage.MACHINE))
         words = " · ".join(filter(None, (standing.words, states.place(run))))
@@ -193,4 +198,5 @@ def endpoint_of(run: Json, login: Login, wish: Wish, log_file: Path) -> Endpoint
         api_key=login.token,
         log_file=log_file,
         front="the dstack server",
+        terms=f"dstack · {serve_price.terms_of(run)}",
     )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -13,29 +14,22 @@ from pathlib import Path
 
 from ftui import paths
 from ftui.errors import FtuiError, TargetUnavailable, TimedOut
-from ftui.plan.yaml_source import mapping
 from ftui.runs.model import Run
-from ftui.runs.store import read_record
 from ftui.targets.dstack import (
     hand_in,
-    login,
-    options,
     preflight,
     serve_cargo,
     serve_document,
     serve_end,
+    serve_price,
     serve_record,
 )
 from ftui.targets.dstack.api import Api, Json
-from ftui.targets.dstack.document import gpu_request
 from ftui.targets.dstack.offers import words
 from ftui.targets.dstack.serve_document import Wish
 from ftui.targets.dstack.serve_record import Service
 from ftui.targets.dstack.serve_start import Start
-from ftui.targets.dstack.submit import remembered
 from ftui.targets.endpoint import Endpoint, Phase
-from ftui.targets.remote.supervised import needs_of_run
-from ftui.targets.vllm.machine import gpus_for
 
 LEAVE_SECONDS = 120.0
 """How long to wait for the service to end; its guard goes on alone if that is not enough."""
@@ -53,7 +47,7 @@ async def serve(
     Raises TargetUnavailable, UsageError (somebody serves the run), RunFailed (nothing to serve, or
     vLLM ends), TimedOut.
     """
-    account = login.find(str(remembered(read_record(run)).get("project", "")))
+    account = serve_price.login_of(run)
     log_file = run.folder / "serve.log"
     async with Api(account) as api:
         await _end_left_behind()
@@ -101,18 +95,8 @@ def _written(run: Run, hours: float, secrets: frozenset[str]) -> Wish:
 
     Raises RunFailed, RunNotFound, TargetUnavailable.
     """
-    record = read_record(run)
     try:
-        settings = mapping(paths.read_config(run.config_file)).data
-        wish = Wish(
-            name=serve_document.service_name(run.name),
-            title=record.title,
-            needs=gpus_for(run, settings, needs_of_run(record)),
-            options=options.read(record.extra),
-            hours=hours,
-            cargo=serve_cargo.load(run),
-            secrets=secrets,
-        )
+        wish = serve_price.wish_of(run, hours, serve_cargo.load(run), secrets)
         paths.write_atomic(run.folder / serve_document.DOCUMENT, serve_document.document(wish))
         script = serve_document.job(wish)
         paths.write_atomic(run.folder / serve_document.JOB, script, mode=0o755)
@@ -129,9 +113,7 @@ async def _planned(api: Api, run: Run, wish: Wish, log_file: Path) -> Json:
     configuration = hand_in.configuration(run.folder / serve_document.DOCUMENT)
     files = hand_in.travelling(configuration, run.folder)
     spec = {"run_name": wish.name, "configuration": configuration, "file_archives": []}
-    request = gpu_request(wish.needs.gpus, wish.needs.gpu_memory_gib)
-    cap = wish.options.price_cap(wish.needs.gpus)
-    offer = preflight.cheapest(await api.plan(spec), request, cap)
+    offer = serve_price.cheapest(await api.plan(spec), wish)
     try:
         log_file.write_text(f"dstack: the cheapest machine now: {words(offer)}\n", encoding="utf-8")
         archives = await hand_in.uploaded(api, files)
@@ -169,20 +151,23 @@ async def _guarded(run: Run, service: Service, lock: int) -> AsyncIterator[None]
 
 
 async def _let_go(guard: subprocess.Popen[bytes], service: Service) -> None:
-    """Have the guard end the service, and wait until it has."""
+    """Have the guard end the service, and wait until it has. Raises TargetUnavailable, TimedOut."""
     assert guard.stdin is not None
     assert guard.stdout is not None
     guard.stdin.close()
     end = time.monotonic() + LEAVE_SECONDS
     with guard.stdout as said:
-        while guard.poll() is None:
-            if time.monotonic() > end:
-                raise TimedOut(
-                    f"{service.name} has not ended on dstack yet, and may cost on",
-                    why="a process of ftui that stays behind sees to it",
-                    hint=f"see dstack ps; dstack stop -x {service.name}",
-                )
-            await asyncio.sleep(_POLL_SECONDS)
+        try:
+            while guard.poll() is None and time.monotonic() < end:
+                await asyncio.sleep(_POLL_SECONDS)
+        finally:
+            threading.Thread(target=guard.wait, daemon=True).start()  # it must leave no zombie
+        if guard.returncode is None:
+            raise TimedOut(
+                f"{service.name} has not ended on dstack yet, and may cost on",
+                why="a process of ftui that stays behind sees to it",
+                hint=f"see dstack ps; dstack stop -x {service.name}",
+            )
         if guard.returncode:
             raise _not_ended(service, said.read().decode(errors="replace"))
 

@@ -75,8 +75,8 @@ def standing(run: _Json) -> Standing:
     words = _WORDS.get(shown, shown) + _progress(job)
     if not over:
         return Standing(words, over=False, running=job_status == "running")
-    code = _code(status, job)
-    return Standing(words, over=True, running=False, code=code, why=_why(run, job) if code else "")
+    code, why = _ending(run, status, job)
+    return Standing(words, over=True, running=False, code=code, why=why)
 
 
 def place(run: _Json) -> str:
@@ -110,9 +110,23 @@ def _progress(job: _Json) -> str:
     return ""
 
 
-def _code(status: str, job: _Json) -> int:
+def _ending(run: _Json, status: str, job: _Json) -> tuple[int, str]:
+    """The exit code, and why it is no 0."""
     if status == "done":
-        return 0
+        return 0, ""
+    jobs = newest(run)
+    failed = [number for number, one in enumerate(jobs) if one.get("status") == "failed"]
+    if job.get("status") == "failed" or not failed:
+        return _code(job), _why(run, job)
+    number = failed[0]  # of several machines, another one than the first
+    name = (run.get("run_spec") or {}).get("run_name", "RUN")
+    code = _code(jobs[number])
+    why = _why(run, jobs[number]) or f"exit code {code}"
+    told = f"machine {number + 1} of {len(jobs)} failed: {why}"
+    return code, f"{told}; its output: dstack logs {name} --job {number}"
+
+
+def _code(job: _Json) -> int:
     code = job.get("exit_status")
     return code if isinstance(code, int) and code else _UNKNOWN_CODE
 

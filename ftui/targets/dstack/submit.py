@@ -88,6 +88,7 @@ async def submit(api: Api, run: Run, needs: Needs, checkpoint: str = "") -> Subm
 
     Raises TargetUnavailable, UsageError, ConfigError, RunNotFound, OSError; nothing runs then.
     """
+    advice = await preflight.version_advice(api)
     await preflight.refuse_no_fleet(api)
     asked = options.read(read_record(run).extra)
     if asked.nodes > 1:
@@ -109,7 +110,7 @@ async def submit(api: Api, run: Run, needs: Needs, checkpoint: str = "") -> Subm
     remember(run, {**known, "id": ""})  # before: nobody must lose a run that was started
     taken = await api.apply(plan)
     remember(run, {**known, "id": taken["id"]})
-    return Submitted(wish.name, offer, preflight.advice(wanted, secrets))
+    return Submitted(wish.name, offer, [*advice, *preflight.advice(wanted, secrets)])
 
 
 def remembered(record: RunRecord) -> Mapping[str, Any]:

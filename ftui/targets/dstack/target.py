@@ -103,6 +103,15 @@ class DstackTarget(Supervised):
 
         return serving.serve(run, on_phase, hours)
 
+    def serving_terms(self, run: Run) -> str:
+        """`L4 · $0.80/h`: what serving the run would cost now. Asks the server.
+
+        Raises FtuiError where it cannot be served.
+        """
+        from ftui.targets.dstack import serve_price
+
+        return serve_price.serving_terms(run)
+
     def orders(self, record: RunRecord, going_on: GoingOn, *, attach: bool) -> Orders:
         """What the supervisor is told."""
         return Orders(

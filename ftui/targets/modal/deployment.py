@@ -45,12 +45,12 @@ class Machine:
 
     @property
     def words(self) -> str:
-        """`1 × L4`."""
-        return f"{self.count} × {self.gpu}"
+        """`L4`, or `2 × H100`."""
+        return f"{self.count} × {self.gpu}" if self.count > 1 else self.gpu
 
     @property
     def terms(self) -> str:
-        """`1 × L4 · $1.12/h`."""
+        """`L4 · $1.12/h`."""
         return f"{self.words} · ${self.dollars:.2f}/h"
 
 

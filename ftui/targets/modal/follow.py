@@ -72,15 +72,22 @@ class Follower:
         await self._pull(api)
         if ended is not None:
             return ended
-        with contextlib.suppress(Missing):  # somebody took the app away: the next look says so
-            standing = await api.standing(here.function)
-            self.tell(states.words(here.function, standing, self._gpu, heard=self._heard))
-            await self._meter.look(api, here.function, at_work=standing.containers > 0)
         self._history.extend(self._events.poll())
+        with contextlib.suppress(Missing):  # somebody took the app away: the next look says so
+            await self._tell_standing(api)
         self._wires.look(self._history)
         if self._run.stop_file.exists() and not self._stop_passed_on:
             await self._pass_stop_on(api)
         return None
+
+    async def _tell_standing(self, api: Api) -> None:
+        """Say what it waits for, and what it costs; steps speak for themselves."""
+        function = self._sink.position.function
+        standing = await api.standing(function)
+        self._heard = self._heard and standing.containers > 0
+        if not (self._heard and self._history.training):
+            self.tell(states.words(function, standing, self._gpu, heard=self._heard))
+        await self._meter.look(api, function, at_work=standing.containers > 0)
 
     async def _pull(self, api: Api) -> None:
         """All that the feed has by now, beyond what was taken in."""

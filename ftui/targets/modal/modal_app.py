@@ -341,6 +341,10 @@ class Watch:
             _end(self._process)
         reader.join(LAST_WORDS_SECONDS)
         self._take_events()
+        if self._process.returncode:  # what it goes on from may be all that is left of it
+            self._sum_checkpoints()
+            if self._summing is not None:
+                self._summing.join(LAST_WORDS_SECONDS)
         self._status.keep()
         return self._process.returncode
 

@@ -129,7 +129,7 @@ class ModalTarget(Supervised):
         return serve(run, on_phase, hours)
 
     def serving_terms(self, run: Run) -> str:
-        """`1 × L4 · $1.12/h`. Raises RunFailed where there is nothing to serve, UsageError."""
+        """`L4 · $1.12/h`. Raises RunFailed where there is nothing to serve, UsageError."""
         from ftui.targets.modal import deployment
 
         return deployment.wanted(run).machine.terms

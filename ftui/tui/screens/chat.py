@@ -31,6 +31,8 @@ from ftui.tui.widgets import serving
 from ftui.tui.widgets.lines import TopLine
 from ftui.tui.widgets.talk import Stream, Talk
 
+_TITLE = "ftui · chat"
+
 
 class ChatScreen(Screen[None]):
     """Talk with a run's base and tuned model."""
@@ -69,7 +71,7 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The talk; before that, how the server's start is going."""
-        yield TopLine("ftui · chat")
+        yield TopLine(_TITLE)
         yield Static("", id="serving", markup=False)
         yield self._talk
         yield Footer(show_command_palette=False)
@@ -116,6 +118,7 @@ class ChatScreen(Screen[None]):
         try:
             async with self._serve(self.talked_to, self._start.reach) as endpoint:
                 self._ready = True
+                self._show_terms(endpoint.terms)
                 self._changed()
                 self._talk.open(endpoint)
                 await asyncio.Event().wait()
@@ -123,9 +126,15 @@ class ChatScreen(Screen[None]):
             self._error = error
         finally:
             self._ready = False
+            self._show_terms("")
             if self._leaving and self.is_current:
                 self.app.call_later(self.app.action_back)
             self._changed()
+
+    def _show_terms(self, terms: str) -> None:
+        """Where it is rented, what that costs and when it ends, as long as it is."""
+        if self.is_attached:
+            self.query_one(TopLine).left = f"{_TITLE} · {terms}" if terms else _TITLE
 
     def _changed(self) -> None:
         if self.is_attached:

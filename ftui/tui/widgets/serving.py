@@ -19,7 +19,16 @@ _WORDS = {
     Stage.LOADING: "the model is loaded",
     Stage.CHECKING: "the model says its first word",
 }
-_STAGES = tuple(_WORDS)
+_USUAL = (Stage.STARTING, Stage.LOADING, Stage.CHECKING)
+_WORDS = {
+    Stage.MACHINE: "a machine is found",
+    Stage.IMAGE: "the image is made ready",
+    Stage.STARTING: "vLLM starts",
+    Stage.LOADING: "the model is loaded",
+    Stage.CHECKING: "the model says its first word",
+}
+_HERE = "On a CPU this takes 20 s to a minute."
+_RENTED = "This takes minutes. The machine costs from when it is found."
 
 
 class Start:
@@ -44,27 +53,30 @@ class Start:
             ),
             Content(""),
         ]
-        current = max((_STAGES.index(one) for one in self._reached if one in _STAGES), default=0)
-        for number, stage in enumerate(_STAGES):
-            lines.append(self._stage_line(number - current, stage))
+        reached = [stage for stage in self._reached if stage in _WORDS]
+        stages = [*reached, *(stage for stage in _USUAL if stage not in reached)]
+        current = max(len(reached) - 1, 0)
+        for number, stage in enumerate(stages):
+            following = stages[number + 1] if number < current else None
+            lines.append(self._stage_line(number - current, stage, following))
+        rented = {Stage.MACHINE, Stage.IMAGE} & self._reached.keys()
+        usual = _RENTED if rented else _HERE if reached else ""
         return Content("\n").join(
             [
                 *lines,
                 Content(""),
-                Content.styled("  On a CPU this takes 20 s to a minute.", "$secondary"),
+                Content.styled(f"  {usual}", "$secondary"),
                 Content.styled(f"  log  {serve_log(self._run)}", "$secondary"),
                 Content.assemble("  esc ", ("cancels", "$secondary")),
             ]
         )
 
-    def _stage_line(self, ahead: int, stage: Stage) -> Content:
+    def _stage_line(self, ahead: int, stage: Stage, following: Stage | None) -> Content:
         if ahead > 0:
             return Content.styled(f"  {theme.WAITING} {_WORDS[stage]}", "$secondary")
-        if ahead == 0:
+        if following is None:
             return Content.styled(f"  {theme.RUNNING} {_WORDS[stage]}", "$accent")
-        following = _STAGES[_STAGES.index(stage) + 1]
-        until = self._reached.get(following)
-        after = "" if until is None else f"   {duration(until)}"
+        after = f"   {duration(self._reached[following])}"
         return Content.assemble(f"  {theme.DONE} {_WORDS[stage]}", (after, "$secondary"))
 
 

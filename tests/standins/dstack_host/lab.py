@@ -22,7 +22,7 @@ TOKEN = "token-of-the-lab"
 PROJECT = "main"
 ADDRESSES = ("127.0.0.2", "127.0.0.3")
 """Of the hosts; one fleet an address."""
-_SERVER = (str(Path(sys.executable).with_name("dstack")), "server", "-n", "-l", "ERROR")
+_SERVER = (sys.executable, "-m", "tests.standins.dstack_host.server", "server", "-n", "-l", "ERROR")
 _HOST = (sys.executable, "-m", "tests.standins.dstack_host")
 _LIMIT = 120.0
 """Seconds for the server to start, and for a host to be taken in, on a busy machine too."""
@@ -136,6 +136,16 @@ class Lab:
         assert self._server is not None
         self._server.send_signal(signal.SIGTERM)
         self._server.wait(_LIMIT)
+
+    def freeze_server(self) -> None:
+        """Have it answer nothing; who asks is still let in, as on a network that hangs."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+
+    def thaw_server(self) -> None:
+        """Have it go on."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGCONT)
 
     def take_in_hosts(self, count: int) -> None:
         """Start stand-in hosts and have the server take them into one fleet."""

@@ -23,6 +23,7 @@ ENDED = _Result.GENERIC_STATUS_TERMINATED
 TIMED_OUT = _Result.GENERIC_STATUS_TIMEOUT
 GRACE_SECONDS = 30.0
 """What Modal leaves a container whose machine it takes away."""
+_POLL_SECONDS = 0.05
 _LONGEST_DELAY = 0.5
 """Seconds. A stand-in does not wait as long between two tries as it is told."""
 
@@ -139,16 +140,16 @@ async def _watched(
         pump(process.stdout, pb.FILE_DESCRIPTOR_STDOUT),
         pump(process.stderr, pb.FILE_DESCRIPTOR_STDERR),
     )
-    try:
-        code = await asyncio.wait_for(process.wait(), seconds)
-    except TimeoutError:
+    end = time.monotonic() + seconds
+    while process.returncode is None and time.monotonic() < end:
+        await asyncio.sleep(_POLL_SECONDS)
+    if process.returncode is None:
         kill(task)
-        code = await process.wait()
         words = f"Task's current input hit its timeout of {seconds}s"
         task.call.attempt = _Result(status=TIMED_OUT, exception=words)
     _sweep(state, task)
     await pumps
-    return code
+    return await process.wait()  # not before: it waits for whoever has the pipes as well
 
 
 def _sweep(state: State, task: Task) -> None:
