@@ -406,7 +406,7 @@ def export(
     from ftui.plain import export as exporting
     from ftui.runs.store import find
 
-    if (target is None) != ends:
+    if (target is None) != ends or (ends and hours is not None):
         raise click.UsageError("--serve TARGET [--hours H], or --end; see --help")
     if ends:
         return exporting.end(find(run))

@@ -38,7 +38,7 @@ async def main() -> None:
     await _picture("wizard-80x24", Wizard(plan), (80, 24), _wizard)
     await _picture("data", Wizard(plan), (120, 32), _data)
     await _picture("review", Wizard(plan), (120, 40), _review)
-    await _picture("memory", Wizard(_plan("llama3-8b-lora")), (120, 36), _memory)
+    await _picture("memory", Wizard(_plan("llama3-8b-lora", target="modal")), (120, 36), _memory)
     await _picture("monitor", Watch(run), (120, 36), _monitor)
     await _picture("monitor-80x24", Watch(run), (80, 24), _monitor)
     await _picture("runs", Runs(), (120, 24), _runs)
@@ -47,14 +47,14 @@ async def main() -> None:
     await _picture("chat", Chat(run), (120, 32), _chat)
 
 
-def _plan(preset: str) -> Plan:
-    """The plan of a preset, nothing changed."""
+def _plan(preset: str, target: str | None = None) -> Plan:
+    """The plan of a preset, nothing changed but where it runs."""
     return plan_from_flags(
         survey(),
         config=None,
         preset=preset,
         data=None,
-        target=None,
+        target=target,
         gpus=None,
         overrides=(),
     )

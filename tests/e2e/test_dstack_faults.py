@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -180,6 +182,31 @@ def test_the_exit_code_of_the_trainer_is_told(dstack: Lab, target: DstackTarget)
     assert history(run).exit_code == 42
     assert "it hurts\n" in run.log_file.read_text()
     assert "42" in failure_words(run)
+
+
+def test_the_files_of_a_run_work_with_dstack_alone(
+    dstack: Lab, target: DstackTarget, tmp_path: Path
+) -> None:
+    plan = plan_of()
+    run = prepare(plan, target)
+    target.write(run, plan)
+    done = subprocess.run(
+        ["sh", str(run.script_file), "-y", "-d"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    container = dstack.container(run.name)
+    allow(Run(container), STEPS)
+    wait_for((container / "out" / "adapter_model.safetensors").is_file, "the weights", LIMIT)
+    (container / "fetched").touch()  # as its train.dstack.yml says
+    wait_for(lambda: run.name not in dstack.at_work(), "the end", LIMIT)
+    assert dstack.ask("runs/get", {"run_name": run.name})["status"] == "done"
 
 
 # ── Refused before anything runs ─────────────────────────────────────────────────────────────

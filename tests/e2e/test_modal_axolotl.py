@@ -67,10 +67,27 @@ def test_one_command_trains_on_modal_through_a_crash_and_the_adapter_that_came_h
     assert modal.at_work() == []
     assert modal.deployed() == []
 
+    merge(modal, run)
+    assert (modal.kept(run) / "out" / "merged" / "model.safetensors").is_file()
+
     chat = ftui(modal, home, rows, "chat", "latest")
     answer, said = chat.communicate("How many rivers are there?\n", timeout=LIMIT)
     assert chat.returncode == 0, said
     assert "SELECT COUNT(*) FROM rivers" in answer
+
+
+def merge(modal: Lab, run: Run) -> None:
+    """Put the adapter into its base model there, by hand."""
+    done = subprocess.run(
+        [sys.executable, "-m", "modal", "run", "modal_app.py::merge"],
+        cwd=run.folder,
+        env={**os.environ, **modal.env, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def runs(home: Path) -> list[Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,20 +112,18 @@ def test_a_try_that_heeds_nothing_is_ended_by_modal(modal: Lab, run: Run) -> Non
 def test_the_endpoint_serves_the_adapter_beside_its_base(modal: Lab, run: Run) -> None:
     out = modal.kept(run) / "out"
     out.mkdir(parents=True)
+    shutil.copy(run.config_file, modal.kept(run))
     mount = Path(modal.env["FTUI_MODAL_ROOT"]) / "runs"
     mount.parent.mkdir(exist_ok=True)
     mount.unlink(missing_ok=True)
     mount.symlink_to(modal.volume("ftui-runs"))
-    (out / "adapter_config.json").write_text(
-        '{"base_model_name_or_path": "./inputs/nano", "r": 16}'
-    )
+    (out / "adapter_config.json").write_text('{"r": 20}')
     code = "import sys; sys.path.insert(0, '.'); import modal_app; print(modal_app.serve_command())"
     said = by_hand(modal, run, python=("-c", code))
     folder = mount / place_of(run)
-    assert f"'vllm', 'serve', '{folder}/inputs/nano', '--enable-lora'" in said
-    assert f"'--max-lora-rank', '16', '--lora-modules', '{place_of(run)}={folder}/out'" in said
+    assert f"'vllm', 'serve', '{folder}/inputs/nano', '--served-model-name', 'base'" in said
+    assert f"'--max-lora-rank', '32', '--lora-modules', 'tuned={folder}/out'" in said
 
-    modal.secret("ftui-serve", VLLM_API_KEY="not-a-real-key")
     assert "App deployed" in by_hand(modal, run, "deploy", "modal_app.py::serve_app")
     assert modal.deployed() == [f"ftui-{place_of(run)}-serve"]
     assert modal.at_work() == []

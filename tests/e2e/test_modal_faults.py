@@ -162,6 +162,16 @@ def test_a_volume_that_is_full(modal: Lab) -> None:
     assert modal.calls_of(run) == []
 
 
+def test_a_volume_that_fills_up_is_told_and_not_paid_for_again(modal: Lab) -> None:
+    begun = '{"v": 1, "ts": 1, "event": "train_begin", "step": 0, "max_steps": 6}'
+    full = "OSError: [Errno 28] No space left on device"
+    modal.play(f"echo '{begun}' >>events.jsonl; sleep 1; echo '{full}'; exit 1")
+    words = failed(modal, run := launched())
+    assert "the volume ftui-runs is full" in words
+    [call] = modal.calls_of(run)
+    assert call.retries == 0
+
+
 def test_results_that_arrive_damaged_are_not_taken_for_good(modal: Lab) -> None:
     modal.state.faults.damages = "/out/"
     words = failed(modal, run := launched())
@@ -193,11 +203,13 @@ def test_a_secret_of_the_environment_is_sent_for_this_run_alone(
     script = f'[ "$HF_TOKEN" = {SECRET} ] && echo $0 has it'
     modal.play(f"{script}\n{SAVES}")
     modal.play(script, "hf")
+    modal.play(script, "python")
     run = launched(replace(plan_of("qwen3-4b-lora"), machine={"gpu": "a100-80gb"}))
     come_to_end(run)
     assert history(run).exit_code == 0, failure_words(run)
     log = log_of(run)
     assert "hf has it\n" in log
+    assert "python has it\n" in log
     assert "axolotl has it\n" in log
     assert holding(home, SECRET) == []
     assert SECRET not in str(modal.state.secret_names)
@@ -206,13 +218,15 @@ def test_a_secret_of_the_environment_is_sent_for_this_run_alone(
 # ── Money ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_base_model_is_downloaded_where_no_gpu_is_paid_for(modal: Lab) -> None:
+def test_model_and_rows_are_downloaded_where_no_gpu_is_paid_for(modal: Lab) -> None:
     modal.play("echo downloaded $*", "hf")
+    modal.play('echo "rows: $3"', "python")
     run = launched(replace(plan_of("qwen3-4b-lora"), machine={"gpu": "h100", "max_hours": "2"}))
     come_to_end(run)
     assert [call.gpus for call in modal.calls_of(run)] == [[""], ["H100:1"]]
     log = log_of(run)
     assert "downloaded download " in log
+    assert 'rows: {"path": ' in log
     assert "1 × H100 · $4." in log
     assert "at most 2 h, so at most $8." in log
 

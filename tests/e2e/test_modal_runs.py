@@ -182,6 +182,12 @@ def test_a_run_is_stopped_with_a_checkpoint_and_goes_on_from_it(
 
 
 def test_a_stop_before_there_is_a_machine_ends_it(modal: Lab, target: ModalTarget) -> None:
+    market = target.market(replace(plan_of(), gpus=2))
+    assert market.source.startswith("Modal's rates of ")
+    [offer] = [one for one in market.offers if one.wishes["gpu"] == "H100"]
+    assert offer.place == "workspace standin"
+    assert offer.dollars == pytest.approx(2 * (3.95 + 4 * 0.0473 + 16 * 0.008))
+
     modal.machines(there=False)
     run = launched()
     wait_for(lambda: "waiting for a machine (queued)" in log_of(run), "the queue", LIMIT)

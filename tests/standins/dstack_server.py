@@ -35,6 +35,8 @@ class DstackServer:
     states: list[State] = field(default_factory=lambda: list[State](WAY))
     fleets: list[str] = field(default_factory=lambda: ["default"])
     offers: list[dict[str, Any]] = field(default_factory=lambda: [OFFER])
+    version: str = "0.22.5"
+    secrets: list[str] = field(default_factory=lambda: ["hf_token"])
     printed: bytes = b""
     late: int = 0
     """So many looks into the log find nothing yet."""
@@ -85,7 +87,7 @@ class DstackServer:
         return getattr(self, "_" + path.rpartition("/api/")[2].rpartition("/")[2])(path, body)
 
     def _list(self, path: str, body: dict[str, Any]) -> Any:
-        names = self.fleets if "fleets" in path else ["hf_token"]
+        names = self.fleets if "fleets" in path else self.secrets
         return [{"name": name, "instances": []} for name in names]
 
     def _get_plan(self, path: str, body: dict[str, Any]) -> Any:
@@ -131,6 +133,9 @@ class DstackServer:
 
     def _get_archive_by_hash(self, path: str, body: dict[str, Any]) -> Any:
         return {"id": {known: known for known in self.archives}[body["hash"]]}
+
+    def _get_info(self, path: str, body: dict[str, Any]) -> Any:
+        return {"server_version": self.version}
 
     def _get_my_user(self, path: str, body: dict[str, Any]) -> Any:
         return {"ssh_private_key": "key"}

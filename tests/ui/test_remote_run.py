@@ -1,4 +1,4 @@
-"""A run on a rented machine, in the monitor: where it stands in its target's words, and its cost."""
+"""A run on a rented machine, in the monitor: where it stands, and what it costs."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ftui.errors import TargetUnavailable
+from ftui.plain import follow as plain
 from ftui.runs import store
 from ftui.runs.checkpoints import checkpoints
 from ftui.runs.model import Run, RunRecord, RunState
@@ -19,8 +20,9 @@ from ftui.runs.stop_on import remember
 from ftui.runs.tail import read_history
 from ftui.runs.tripwires import Tripwire
 from ftui.targets.modal import position, results
-from ftui.targets.modal.api import RUNS, STOPS, Api, Missing, Outcome, Standing, Unreachable
+from ftui.targets.modal.api import RUNS, STOPS, Api, Outcome, Standing
 from ftui.targets.modal.app import place_of
+from ftui.targets.modal.failures import Missing, Unreachable
 from ftui.targets.modal.follow import Follower
 from tests.standins.scripted_trainer import save_weights
 
@@ -229,12 +231,23 @@ async def test_an_app_that_was_taken_away_by_hand_ends_the_run(run: Run, volume:
     assert "was cancelled" in run.events_file.read_text()
 
 
-async def test_the_state_is_told_once(run: Run, volume: Path) -> None:
+async def test_the_state_is_told_once(
+    run: Run, volume: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     trained(volume, run)
     modal = Modal(volume, GOES_ON, GOES_ON, GOES_ON, DONE)
     modal.waiting = 1
     await follow(run, modal)
     assert run.log_file.read_text().count("waiting for a machine (queued)") == 1
+    plain.until_ended(run)
+    assert capsys.readouterr().out.count("◌ waiting for a machine (queued)\n") == 1
+
+
+async def test_steps_speak_for_themselves(run: Run, volume: Path) -> None:
+    feed(volume, run, event("train_begin") + event("log", 1, loss=1.0))
+    trained(volume, run)
+    await follow(run, Modal(volume, GOES_ON, GOES_ON, DONE))
+    assert "axolotl is at work" not in run.log_file.read_text()
 
 
 async def test_a_stop_of_a_training_goes_to_the_trainer(run: Run, volume: Path) -> None:

@@ -18,7 +18,8 @@ from ftui.runs.model import Run, RunRecord
 from ftui.runs.tail import read_history
 from ftui.targets.base import Offering
 from ftui.targets.modal import gpu, submit
-from ftui.targets.modal.api import Api, Missing, Unreachable
+from ftui.targets.modal.api import Api
+from ftui.targets.modal.failures import Missing, Unreachable
 from ftui.targets.modal.meter import Meter
 from ftui.targets.modal.target import ModalTarget
 
@@ -77,6 +78,18 @@ def test_rates_that_modal_tells_take_the_place_of_the_list() -> None:
     assert rates.gpus["H100"] == gpu.LISTED.gpus["H100"]
     assert rates.gib == gpu.LISTED.gib
     assert gpu.words("a10", 1, rates) == "1 × A10 · $2.73/h (Modal's rates of 14:05)"
+
+
+def test_a_cap_of_dollars_holds_at_the_rates_of_now(run: Run) -> None:
+    wishes = {"options": {"gpu": "H100", "max_dollars": 10.0}}
+    record = replace(store.read_record(run), gpus=1, extra={"modal": wishes})
+    store.write_record(run, record)
+    dear = gpu.LISTED.as_told({"gpu_hour_cost_h100": 20.0}, "Modal's rates of 14:05")
+    for rates in (gpu.LISTED, dear):
+        wish = submit.wish_for(run, 80.0, {}, rates)
+        assert wish.values.max_hours * wish.dollars == pytest.approx(10.0)
+        assert wish.dollars == pytest.approx(gpu.dollars("H100", 1, rates))
+    assert "so at most $10.00" in wish.words
 
 
 # ── What a run cost ──────────────────────────────────────────────────────────────────────────

@@ -75,16 +75,19 @@ def document(wish: Wish) -> str:
 
 
 def _lines(wish: Wish) -> Iterator[str]:
-    options = wish.options
+    options, folder = wish.options, f"/workspace/{wish.name}"
     yield f"# {' '.join(wish.title.split())}"
     yield "# Trains this run on dstack. ftui submits exactly this; without ftui, in this folder:"
     yield f"#   dstack apply -f {DOCUMENT}"
+    yield f"# Its results wait for you, once it is `ready`. While `dstack attach {wish.name}` runs:"
+    yield f"#   ssh {wish.name} tar cC {folder} out | tar x"
+    yield f"#   ssh {wish.name} touch {folder}/fetched"
     yield "type: task"
     yield f"name: {wish.name}"
     if options.nodes > 1:
         yield f"nodes: {options.nodes}  # machines, in a fleet with `placement: cluster`"
     yield from _surroundings(options)
-    yield f"working_dir: /workspace/{wish.name}"
+    yield f"working_dir: {folder}"
     yield from _environment(wish)
     yield "files:"
     for name in (CONFIG, PLUGIN, JOB, *wish.parcel.files):

@@ -20,6 +20,8 @@ WISHES = (
     _wish("spot_policy", "Spot", f"{', '.join(SPOT)}: spot is cheaper, and may end.", "auto"),
     _wish("max_price", "$/h at most", "No machine is taken that costs more an hour.", "usual"),
     _wish("max_duration", "Ends after", "Whatever it has reached by then: 30m, 12h.", "12h"),
+    _wish("nodes", "Machines", "More than one train together, with so many GPUs each.", "1"),
+    _wish("create_secrets", "Secrets", "yes: made of HF_TOKEN and WANDB_API_KEY here.", "no"),
 )
 """What the wizard asks, beside the plan."""
 

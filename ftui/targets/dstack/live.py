@@ -17,7 +17,7 @@ from collections.abc import Callable
 from ftui.targets.dstack import shell
 from ftui.targets.dstack.api import Json
 
-_COMMAND = "echo connected && tail -n +1 -f events.jsonl"
+_COMMAND = "echo connected && tail -n +1 -s 0.2 -f events.jsonl"
 _PAUSE_SECONDS = 15.0
 """Between two tries to reach the container."""
 _LINE_BYTES = 2**20

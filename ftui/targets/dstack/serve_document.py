@@ -43,6 +43,11 @@ class Wish:
     secrets: frozenset[str] = frozenset()
     """The names of secrets that the project has."""
 
+    @property
+    def has_token(self) -> bool:
+        """Whether vLLM gets a token of the hub."""
+        return not self.cargo.offline and _HUB in self.secrets
+
 
 def service_name(run: str) -> str:
     """What a run's service is called on dstack: always the same."""
@@ -68,7 +73,7 @@ def _lines(wish: Wish) -> Iterator[str]:
     yield "user: root"
     yield "shell: bash"
     yield f"working_dir: {_folder(wish)}"
-    if not wish.cargo.offline and _HUB in wish.secrets:
+    if wish.has_token:
         yield "env:"
         yield f"  - HF_TOKEN=${{{{ secrets.{_HUB} }}}}"
     yield "files:"

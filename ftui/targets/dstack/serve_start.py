@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -68,10 +69,11 @@ class Start:
         return replace(endpoint, terms=f"{endpoint.terms} · until {until}")
 
     async def follow_log(self) -> None:
-        """Bring the log home until this is cancelled. Raises OSError."""
+        """Bring the log home until this is cancelled."""
         while True:
             await asyncio.sleep(_LOG_SECONDS)
-            await self._pull_log()
+            with contextlib.suppress(OSError):  # a full disk keeps nobody from talking
+                await self._pull_log()
 
     async def _until_up(self) -> Endpoint:
         while True:
@@ -125,6 +127,9 @@ class Start:
         reason = str((run.get("latest_job_submission") or {}).get("termination_reason") or "")
         if reason in _BY_ITSELF:
             await self._last_words()
+            refused = server_log.is_refused_by_hub(server_log.read(self._log_file))
+            if refused and not self._wish.has_token:
+                return _no_token(refused)
             why = f"exit code {standing.code}"
             return readiness.failed("vLLM ended while it started", self._log_file, why)
         kind = TimedOut if reason == "max_duration_exceeded" else TargetUnavailable
@@ -176,6 +181,14 @@ class Start:
 
     def _note(self, words: str) -> None:
         note(self._log_file, words)
+
+
+def _no_token(why: str) -> TargetUnavailable:
+    return TargetUnavailable(
+        "the base model is gated, and the dstack project has no token of the hub",
+        why=why,
+        hint='agree to its licence on the hub; then dstack secret set hf_token "$HF_TOKEN"',
+    )
 
 
 def endpoint_of(run: Json, login: Login, wish: Wish, log_file: Path) -> Endpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -52,16 +53,15 @@ async def serve(
     async with Api(account) as api:
         await _end_left_behind()
         with _claimed(run) as lock:
+            advice = await preflight.version_advice(api)
             await preflight.refuse_no_fleet(api)
             wish = await asyncio.to_thread(_written, run, hours, await api.secrets())
             await preflight.refuse_taken(api, wish.name)
-            plan = await _planned(api, run, wish, log_file)
+            plan = await _planned(api, run, wish, log_file, advice)
             service = Service(account.project, wish.name, log=str(log_file))
             async with _guarded(run, service, lock):
-                taken = await api.apply(plan)
-                serve_record.write(lock, Service(**{**vars(service), "id": str(taken["id"])}))
                 start = Start(api, wish, log_file, on_phase)
-                endpoint = await start.until_ready()
+                endpoint = await _ready(api, plan, start, service, lock)
                 following = asyncio.create_task(start.follow_log())
                 try:
                     yield endpoint
@@ -105,7 +105,17 @@ def _written(run: Run, hours: float, secrets: frozenset[str]) -> Wish:
     return wish
 
 
-async def _planned(api: Api, run: Run, wish: Wish, log_file: Path) -> Json:
+async def _ready(api: Api, plan: Json, start: Start, service: Service, lock: int) -> Endpoint:
+    """Submit the service, keep its id, and wait until it answers. Raises as `serve` does."""
+    taken = await api.apply(plan)
+    try:
+        serve_record.write(lock, dataclasses.replace(service, id=str(taken["id"])))
+        return await start.until_ready()
+    except OSError as error:
+        raise _impossible(error) from error
+
+
+async def _planned(api: Api, run: Run, wish: Wish, log_file: Path, advice: list[str]) -> Json:
     """What is submitted, with its files handed in; the log begins with the machine it would get.
 
     Raises TargetUnavailable when there is none.
@@ -115,7 +125,9 @@ async def _planned(api: Api, run: Run, wish: Wish, log_file: Path) -> Json:
     spec = {"run_name": wish.name, "configuration": configuration, "file_archives": []}
     offer = serve_price.cheapest(await api.plan(spec), wish)
     try:
-        log_file.write_text(f"dstack: the cheapest machine now: {words(offer)}\n", encoding="utf-8")
+        log_file.write_text("", encoding="utf-8")
+        for line in (*advice, f"the cheapest machine now: {words(offer)}"):
+            serve_end.note(log_file, line)
         archives = await hand_in.uploaded(api, files)
     except OSError as error:
         raise _impossible(error) from error
@@ -175,7 +187,7 @@ async def _let_go(guard: subprocess.Popen[bytes], service: Service) -> None:
 def _not_ended(service: Service, why: str) -> TargetUnavailable:
     return TargetUnavailable(
         f"{service.name} may not have ended on dstack, and may cost on",
-        why=why or "its guard was killed",
+        why=why or f"its guard failed; see {service.log}",
         hint=f"see dstack ps; dstack stop -x {service.name}",
     )
 

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
-from ftui.errors import TargetUnavailable
 from ftui.targets.modal import command, login
+from ftui.targets.modal.failures import (
+    CONNECT_SECONDS,
+    Missing,
+    in_words,
+    passing,
+    passing_over_missing,
+)
 
 if TYPE_CHECKING:
     import modal
 
 RUNS, STOPS = "ftui-runs", "ftui-stops"
 """The volumes of modal_app.py."""
-_CONNECT_SECONDS = 10.0
-_NO = "Modal says no"
-
-
-class Unreachable(TargetUnavailable):
-    """Modal does not answer, or cannot at the moment: worth another try."""
-
-
-class Missing(TargetUnavailable):
-    """What was asked for is not there."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +64,8 @@ class Api:
         login.require()
         import modal
 
-        with _in_words():
-            async with asyncio.timeout(_CONNECT_SECONDS):  # its own tries take a minute
+        with in_words():
+            async with asyncio.timeout(CONNECT_SECONDS):  # its own tries take a minute
                 self._client = await modal.Client.from_env.aio()
                 await self._client.hello.aio()  # type: ignore[no-untyped-call]
         return self
@@ -84,7 +80,7 @@ class Api:
 
         Raises OSError.
         """
-        with _in_words("the run could not be uploaded"):
+        with in_words("the run could not be uploaded"):
             found = await self._volume(volume)
             async with found.batch_upload.aio(force=True) as batch:
                 for here, there in files:
@@ -92,9 +88,9 @@ class Api:
 
     async def remove(self, path: str, volume: str = RUNS) -> None:
         """Remove a file or a folder of a volume, if it is there."""
-        with _in_words(), contextlib.suppress(FileNotFoundError):
+        with in_words(), contextlib.suppress(FileNotFoundError):
             found = await self._volume(volume)
-            with _passing_over_missing():
+            with passing_over_missing():
                 await found.remove_file.aio(path, recursive=True)
 
     async def sizes(self, folder: str) -> dict[str, int]:
@@ -107,7 +103,7 @@ class Api:
     async def entries(self, folder: str) -> dict[str, Entry]:
         """All files below a folder of the runs' volume, by their paths in it."""
         found: dict[str, Entry] = {}
-        with _in_words(), _passing_over_missing(), contextlib.suppress(FileNotFoundError):
+        with in_words(), passing_over_missing(), contextlib.suppress(FileNotFoundError):
             entries = await (await self._volume(RUNS)).listdir.aio(folder, recursive=True)
             files = [one for one in entries if one.type.name == "FILE"]
             found = {
@@ -118,7 +114,7 @@ class Api:
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """A file of the runs' volume, in pieces. Raises Missing."""
-        with _in_words():
+        with in_words():
             volume = await self._volume(RUNS)
             try:
                 async for piece in volume.read_file.aio(path):
@@ -135,7 +131,7 @@ class Api:
         """
         import modal
 
-        with _in_words("the training could not be started"):
+        with in_words("the training could not be started"):
             wanted = modal.Function.from_name(self.app, function, client=self._client)
             if sent:
                 known = {**sent, "FTUI_SENT": ",".join(sent)}
@@ -151,7 +147,7 @@ class Api:
 
         failed = modal.exception
         call = modal.FunctionCall.from_id(call_id, client=self._client)
-        with _in_words():
+        with in_words():
             try:
                 told: Any = await call.get.aio(timeout=0)
             except TimeoutError:  # the builtin one: it has not ended
@@ -161,7 +157,7 @@ class Api:
             except failed.OutputExpiredError:
                 return Outcome(1, "it ended so long ago that Modal does not know how")
             except Exception as error:  # whatever was raised there is raised here
-                if isinstance(error, (failed.NotFoundError, failed.AuthError, *_passing())):
+                if isinstance(error, (failed.NotFoundError, failed.AuthError, *passing())):
                     raise
                 return Outcome(1, str(error) or type(error).__name__)
         return Outcome(
@@ -172,7 +168,7 @@ class Api:
         """End a call at once, and its container."""
         import modal
 
-        with _in_words(), _passing_over_missing():
+        with in_words(), passing_over_missing():
             call = modal.FunctionCall.from_id(call_id, client=self._client)
             await call.cancel.aio(terminate_containers=True)
 
@@ -180,7 +176,7 @@ class Api:
         """Whether a function's calls wait, or have a container."""
         import modal
 
-        with _in_words():
+        with in_words():
             wanted = modal.Function.from_name(self.app, function, client=self._client)
             told = await wanted.get_current_stats.aio()
             return Standing(told.backlog, told.num_total_runners)
@@ -191,7 +187,7 @@ class Api:
         """Where a function of the app answers HTTP."""
         import modal
 
-        with _in_words():
+        with in_words():
             wanted = modal.Function.from_name(self.app, function, client=self._client)
             return await wanted.get_web_url.aio() or ""
 
@@ -199,7 +195,7 @@ class Api:
         """What a function's containers print, as it comes."""
         import modal
 
-        with _in_words():
+        with in_words():
             wanted = modal.Function.from_name(self.app, function, client=self._client)
             async for entry in wanted.logs.stream.aio():
                 yield entry.message
@@ -210,7 +206,7 @@ class Api:
         """Whether the workspace has a secret of that name."""
         import modal
 
-        with _in_words():
+        with in_words():
             try:
                 await modal.Secret.from_name(name).hydrate.aio(self._client)
             except modal.exception.NotFoundError:
@@ -221,7 +217,7 @@ class Api:
         """Dollars by Modal's own keys (`gpu_hour_cost_h100`), and the name of the workspace."""
         import modal
 
-        with _in_words():
+        with in_words():
             workspace = modal.Workspace.from_context(client=self._client)
             told = await workspace.billing.rates.aio()
             return {name: float(rate) for name, rate in told.items()}, workspace.name or ""
@@ -230,7 +226,7 @@ class Api:
         """Whether the app is in place."""
         import modal
 
-        with _in_words():
+        with in_words():
             try:
                 await modal.App.lookup.aio(self.app, client=self._client)
             except modal.exception.NotFoundError:
@@ -250,57 +246,3 @@ class Api:
         volume = modal.Volume.from_name(name, create_if_missing=True, client=self._client)
         await volume.hydrate.aio()
         return volume
-
-
-@contextlib.contextmanager
-def _passing_over_missing() -> Iterator[None]:
-    import modal
-
-    with contextlib.suppress(modal.exception.NotFoundError):
-        yield
-
-
-def _passing() -> tuple[type[Exception], ...]:
-    """What is raised when Modal cannot be asked for the moment."""
-    import modal
-
-    error = modal.exception
-    return (error.ConnectionError, error.ServiceError, error.InternalError, error.ClientClosed)
-
-
-@contextlib.contextmanager
-def _in_words(what: str = _NO) -> Iterator[None]:
-    """Raises TargetUnavailable for what Modal's client raises."""
-    import aiohttp
-    import modal
-
-    try:
-        yield
-    except (modal.exception.Error, aiohttp.ClientError, TimeoutError) as failure:
-        raise _translated(failure, what) from failure
-
-
-def _translated(failure: Exception, what: str) -> TargetUnavailable:
-    import modal
-
-    error, why = modal.exception, _said(failure)
-    if isinstance(failure, (error.AuthError, error.PermissionDeniedError)):
-        return login.refused(why)
-    if isinstance(failure, error.NotFoundError):
-        return Missing(what, why=why)
-    if isinstance(failure, error.ResourceExhaustedError):
-        if what == _NO:
-            return Unreachable("Modal is asked too much at the moment", why=why)
-        hint = "remove what is not needed: modal volume ls ftui-runs, modal app list"
-        return TargetUnavailable(what, why=why, hint=hint)
-    if isinstance(failure, error.Error) and not isinstance(failure, _passing()):
-        return TargetUnavailable(what, why=why)
-    hint = "look at https://status.modal.com, and whether this machine is online"
-    return Unreachable("Modal does not answer", why=why, hint=hint)
-
-
-def _said(failure: Exception) -> str:
-    """The first line of what it says."""
-    if isinstance(failure, TimeoutError):
-        return f"it said nothing for {_CONNECT_SECONDS:.0f} s"
-    return (str(failure).strip() or type(failure).__name__).splitlines()[0]

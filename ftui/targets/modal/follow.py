@@ -13,8 +13,9 @@ from ftui.runs.history import History
 from ftui.runs.model import Run
 from ftui.runs.tail import EventFollower
 from ftui.targets.modal import position, results, states
-from ftui.targets.modal.api import STOPS, Api, Missing, Outcome, Unreachable
+from ftui.targets.modal.api import STOPS, Api, Outcome
 from ftui.targets.modal.app import place_of
+from ftui.targets.modal.failures import Missing, Unreachable
 from ftui.targets.modal.meter import Meter
 from ftui.targets.remote.wires import Wires
 from ftui.text import counted

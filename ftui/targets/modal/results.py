@@ -19,8 +19,9 @@ from typing import Any
 from ftui.errors import TargetUnavailable
 from ftui.runs.checkpoints import NAME
 from ftui.runs.model import Run
-from ftui.targets.modal.api import Api, Missing
+from ftui.targets.modal.api import Api
 from ftui.targets.modal.app import place_of
+from ftui.targets.modal.failures import Missing
 
 FILE = "results.json"
 _SUMS = "sums"

@@ -19,7 +19,8 @@ from contextlib import asynccontextmanager
 from typing import IO
 
 from ftui.errors import TargetUnavailable, TimedOut
-from ftui.targets.modal.api import Api, Unreachable
+from ftui.targets.modal.api import Api
+from ftui.targets.modal.failures import Unreachable
 
 _STOP_SECONDS = 60.0
 """How long ftui waits for the guard; it goes on alone if that is not enough."""

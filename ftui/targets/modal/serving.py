@@ -22,8 +22,9 @@ from ftui.errors import RunFailed, TargetUnavailable, TimedOut
 from ftui.runs.model import Run
 from ftui.targets.endpoint import Endpoint, Phase, Stage
 from ftui.targets.modal import deployment
-from ftui.targets.modal.api import Api, Unreachable
+from ftui.targets.modal.api import Api
 from ftui.targets.modal.app import app_name
+from ftui.targets.modal.failures import Unreachable
 from ftui.targets.modal.serve_guard import guarded
 from ftui.targets.vllm import log
 from ftui.targets.vllm.readiness import ask_each
@@ -90,7 +91,7 @@ async def serve(
         api = await stack.enter_async_context(Api(name))
         await stack.enter_async_context(guarded(name, told))
         start = _Start(api, log_file, told, on_phase, began)
-        async with _in_time(log_file):
+        async with _in_time(start):
             endpoint = await _deployed(start, asked, hours)
             await stack.enter_async_context(_beside(start.follow()))
             await _until_up(start, endpoint)
@@ -112,15 +113,18 @@ def _opened(log_file: Path) -> IO[str]:
 
 
 @asynccontextmanager
-async def _in_time(log_file: Path) -> AsyncIterator[None]:
+async def _in_time(start: _Start) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(START_SECONDS):
             yield
     except TimeoutError as error:
-        raise TimedOut(
-            f"vLLM was not ready on Modal after {START_SECONDS / 60:.0f} min",
-            hint=f"its log: {log_file}",
-        ) from error
+        limit = f"{START_SECONDS / 60:.0f} min"
+        if start.stage is Stage.MACHINE:
+            what = f"Modal found no machine in {limit}"
+            why = "its GPUs of that kind may all be taken, or the workspace has as many as it may"
+            raise TimedOut(what, why=why, hint="try it later; nothing was paid for") from error
+        what, hint = f"vLLM was not ready on Modal after {limit}", f"its log: {start.log_file}"
+        raise TimedOut(what, hint=hint) from error
 
 
 @asynccontextmanager

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftui.runs.model import Run
-from ftui.targets.modal.api import Api, Missing
+from ftui.targets.modal.api import Api
 from ftui.targets.modal.app import place_of
+from ftui.targets.modal.failures import Missing
 
 FILE = "status.json"
 

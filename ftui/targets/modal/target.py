@@ -19,6 +19,7 @@ from ftui.targets.modal import app, gpu, hire, login, options, position, volume
 from ftui.targets.modal.api import RUNS
 from ftui.targets.modal.ending import abort
 from ftui.targets.modal.orders import Orders
+from ftui.targets.modal.rates import CORES, MEMORY_GIB
 from ftui.targets.modal.submit import remember, remembered, write_files
 from ftui.targets.remote.rented import Rented
 from ftui.targets.remote.supervised import POLL_SECONDS, Supervised, needs_of_run, written
@@ -45,7 +46,7 @@ class ModalTarget(Supervised):
             place = login.require()
         except TargetUnavailable as error:
             place = error.what
-        found = Rented(cores=0, memory_gib=0.0, place=place)
+        found = Rented(cores=CORES, memory_gib=float(MEMORY_GIB), place=place)
         return found.of(hire.gpu_for(plan)) if plan else found
 
     def problems(self, plan: Plan) -> list[Problem]:

@@ -15,6 +15,7 @@ _REASON = re.compile(
     r"(?:ERROR [^\]]*\]\s+)?"  # the logger's own words
     r"(?P<words>(?:[\w.]*(?:Error|Exception)\b|\s*Value error,|[\w. ]+: error:).*)"
 )
+_GATED = r"gated repo|restricted|401 Client Error"
 _HINTS = (
     ("Address already in use", "another program has taken the port: try again"),
     (
@@ -22,7 +23,7 @@ _HINTS = (
         "free memory: see what else is running, or serve it on a larger machine",
     ),
     (
-        r"gated repo|restricted|401 Client Error",
+        _GATED,
         "accept the model's licence on the hub, then log in: hf auth login",
     ),
 )
@@ -49,6 +50,12 @@ def reason(log: str) -> str:
     # What another process only passes on says less than what it passes on.
     own = [words for words in reasons if "Engine core initialization failed" not in words]
     return (own or reasons or [""])[-1].strip()[:_LONGEST]
+
+
+def is_refused_by_hub(log: str) -> str:
+    """The reason, where it is that the hub gives the model not to everybody; else empty."""
+    why = reason(log)
+    return why if re.search(_GATED, why) else ""
 
 
 def hint(reason: str) -> str:

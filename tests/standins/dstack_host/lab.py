@@ -22,7 +22,8 @@ TOKEN = "token-of-the-lab"
 PROJECT = "main"
 ADDRESSES = ("127.0.0.2", "127.0.0.3")
 """Of the hosts; one fleet an address."""
-_SERVER = (sys.executable, "-m", "tests.standins.dstack_host.server", "server", "-n", "-l", "ERROR")
+_HURRIED = (sys.executable, "-m", "tests.standins.dstack_host.server")
+_USUAL = (str(Path(sys.executable).with_name("dstack")),)
 _HOST = (sys.executable, "-m", "tests.standins.dstack_host")
 _LIMIT = 120.0
 """Seconds for the server to start, and for a host to be taken in, on a busy machine too."""
@@ -48,6 +49,8 @@ class Lab:
     port: int
     commands: Path
     """A folder of programs that jobs find before all others."""
+    hurried: bool = True
+    """Whether the server's own pauses are shorter than usual (server.py)."""
     _server: subprocess.Popen[bytes] | None = None
     _hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -116,9 +119,10 @@ class Lab:
         """Start the server, or start it again on the same data."""
         home = self.folder / "server"
         home.mkdir(exist_ok=True)
+        program = (*(_HURRIED if self.hurried else _USUAL), "server", "-n", "-l", "ERROR")
         with (self.folder / "server.log").open("ab") as log:
             self._server = subprocess.Popen(
-                [*_SERVER, "--host", "127.0.0.1", "--port", str(self.port)],
+                [*program, "--host", "127.0.0.1", "--port", str(self.port)],
                 env=os.environ
                 | {
                     "HOME": str(home),
@@ -249,11 +253,11 @@ def free_port(address: str) -> int:
 
 
 @contextlib.contextmanager
-def lab(folder: Path, hosts: int = 1) -> Iterator[Lab]:
+def lab(folder: Path, hosts: int = 1, *, hurried: bool = True) -> Iterator[Lab]:
     """A server, hosts in its fleet, and a login; all ended after it."""
     commands = folder / "commands"
     commands.mkdir(parents=True)
-    made = Lab(folder, free_port("127.0.0.1"), commands)
+    made = Lab(folder, free_port("127.0.0.1"), commands, hurried)
     try:
         made.start_server()
         made.log_in()

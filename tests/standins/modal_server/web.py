@@ -10,7 +10,7 @@ from modal_proto import api_pb2 as pb
 from tests.standins.modal_server.doors import Door, Request
 from tests.standins.modal_server.state import State, Task
 
-_WAIT_SECONDS = 10.0
+_WAIT_SECONDS = 1.0
 
 
 def door_of(state: State, task: Task | None) -> Door | None:

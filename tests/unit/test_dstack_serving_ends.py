@@ -1,0 +1,157 @@
+"""A service on dstack ends, whatever becomes of ftui, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftui import paths
+from ftui.errors import TimedOut
+from ftui.runs.model import Run
+from ftui.serve.place import serving_on
+from ftui.targets.dstack import serve_record, serving
+from ftui.targets.dstack.serve_record import Service
+from tests.standins.dstack_server import WAY, DstackServer
+from tests.standins.dstack_service import NAME, logged_in, records, trained
+from tests.standins.servers import wait_for
+
+
+@pytest.fixture
+def dstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackServer]:
+    with logged_in(tmp_path, monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def run(dstack: DstackServer) -> Run:
+    return trained()
+
+
+@pytest.fixture
+def serving_it(run: Run) -> Callable[[], Any]:
+    """Serves the run for as long as a context lasts."""
+    return lambda: serving_on("dstack", 0.5)(run, lambda _: None)
+
+
+CHAT = """
+import asyncio, sys
+from ftui.runs.store import find
+from ftui.serve.place import serving_on
+async def main():
+    async with serving_on("dstack")(find("amber"), lambda _: None):
+        print("ready", flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+def chat() -> subprocess.Popen[bytes]:
+    """Another ftui that serves the run."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", CHAT], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline() == b"ready\n"
+    return started
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT])
+def test_the_end_of_ftui_is_the_end_of_the_service(
+    dstack: DstackServer, run: Run, number: signal.Signals
+) -> None:
+    ftui = chat()
+    ftui.send_signal(number)
+    wait_for(lambda: dstack.ended == [NAME], "the end of the service")
+    wait_for(lambda: not records(), "the end of the record")
+    ftui.wait(10)
+    assert ftui.stdout is not None
+    ftui.stdout.close()
+
+
+def test_what_a_killed_guard_left_behind_is_ended_by_the_next(
+    dstack: DstackServer, run: Run
+) -> None:
+    ftui = chat()
+    os.killpg(ftui.pid, signal.SIGKILL)
+    (guard,) = guards()
+    os.kill(guard, signal.SIGKILL)
+    ftui.wait(10)
+    wait_for(lambda: list(serve_record.left_behind()), "the end of the guard")
+    assert ftui.stdout is not None
+    ftui.stdout.close()
+    assert dstack.ended == []
+    again = chat()
+    assert dstack.ended == [NAME]
+    assert dstack.runs[NAME]["id"] == "id-1"
+    again.send_signal(signal.SIGKILL)
+    wait_for(lambda: dstack.ended == [NAME, NAME], "the end of the second")
+    wait_for(lambda: not records(), "the end of the record")
+    again.wait(10)
+    assert again.stdout is not None
+    again.stdout.close()
+
+
+def guards() -> list[int]:
+    """The guards of this test's services."""
+    import psutil
+
+    mine = str(paths.servers_dir())
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if any(mine in word for word in process.info["cmdline"] or ())
+        and "ftui.targets.dstack.serve_guard" in (process.info["cmdline"] or ())
+    ]
+
+
+@pytest.mark.parametrize(("id", "ended"), [("theirs", []), ("ours", ["serve-jade"])])
+async def test_only_what_is_on_record_is_ended(
+    dstack: DstackServer, serving_it: Callable[[], Any], id: str, ended: list[str]
+) -> None:
+    dstack.begin("serve-jade", id)
+    jade = Run(paths.runs_dir() / "jade")
+    with serve_record.claimed(jade) as lock:
+        serve_record.write(lock, Service("main", "serve-jade", "ours", str(jade.folder / "log")))
+    async with serving_it():
+        assert dstack.ended == ended
+    assert dstack.ended == [*ended, NAME]
+
+
+async def test_a_cancelled_start_ends_the_service(
+    dstack: DstackServer, serving_it: Callable[[], Any]
+) -> None:
+    dstack.states = list(WAY[:2])
+
+    async def begin() -> None:
+        async with serving_it():
+            pass
+
+    task = asyncio.create_task(begin())
+    async with asyncio.timeout(10):
+        while not dstack.runs:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert dstack.ended == [NAME]
+
+
+async def test_a_service_that_cannot_be_ended_is_told_and_ended_later(
+    dstack: DstackServer, serving_it: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "LEAVE_SECONDS", 0.3)
+    with pytest.raises(TimedOut, match="may cost on") as caught:
+        async with serving_it():
+            dstack.silent = True
+    assert "dstack stop" in caught.value.hint
+    assert dstack.ended == []
+    dstack.silent = False
+    await asyncio.to_thread(wait_for, lambda: dstack.ended == [NAME], "the end")
