@@ -99,6 +99,7 @@ def _document(run: Run, target: str, exported: Exported, key_from: str) -> dict[
         "machine": exported.machine,
         "usd_per_hour": round(exported.dollars, 2),
         "usd_per_hour_idle": 0,
+        "prices": exported.prices,
         "idle_seconds": exported.idle_seconds,
         "hours": exported.hours,
         "end": f"ftui export {shlex.quote(run.name)} --end",
@@ -108,7 +109,7 @@ def _document(run: Run, target: str, exported: Exported, key_from: str) -> dict[
 def _tell(run: Run, title: str, exported: Exported, key_from: str) -> None:
     idle = duration(exported.idle_seconds)
     by_itself = "by itself after " + duration(exported.hours * 3600) if exported.hours else "never"
-    busy = f"${exported.dollars:.2f}/h ({exported.machine})"
+    busy = f"${exported.dollars:.2f}/h ({exported.machine}; {exported.prices})"
     console.say(f"✓ {run.name} can be asked on {title}")
     console.table(
         [

@@ -111,7 +111,12 @@ async def _with_endpoint(run: Run, serve: Serve, use: Callable[[Endpoint], Await
     if doubtful:
         console.say(f"▲ {run.name}: {doubtful}")
     async with serve(run, show_phase) as endpoint:
-        return await use(endpoint)
+        if endpoint.terms:
+            console.say(f"● {endpoint.terms}")
+        answered = await use(endpoint)
+        if endpoint.terms:
+            console.say("◌ giving the machine back")
+    return answered
 
 
 def _system_prompt(run: Run) -> str:

@@ -21,6 +21,8 @@ class Exported:
     """For people: `L4`."""
     dollars: float
     """Of an hour in which it answers, or waits to be asked again."""
+    prices: str
+    """Where that is from: `Modal's list of 2026-07-01`."""
     idle_seconds: float
     """After so long without a question it costs nothing, until the next one."""
     hours: float | None

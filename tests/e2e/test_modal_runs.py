@@ -138,6 +138,8 @@ def test_a_killed_container_is_replaced_and_goes_on_from_its_last_checkpoint(
     assert state(run) is RunState.DONE, failure_words(run)
     assert told_steps(run) == list(range(1, STEPS + 1))
     assert "try 2, in another container: it goes on from step 4" in run.log_file.read_text()
+    phases = [event.values["words"] for event in EventFollower(run).poll() if event.kind == "phase"]
+    assert "try 2, in another container" in phases
     [call] = modal.calls_of(run)
     assert call.retries == 1
 
@@ -274,6 +276,8 @@ def test_a_run_that_was_lost_for_good_goes_on_from_the_checkpoint_that_came_home
     run = launched(replace(plan_of(), machine={"retries": "0"}))
     let(modal, run, 5)
     come_to(run, 5)
+    noted = modal.kept(run) / "sums" / "checkpoint-4.json"
+    wait_for(noted.exists, "what the newest checkpoint is", LIMIT)
     modal.kill()
     come_to_end(run)
     assert state(run) is RunState.FAILED

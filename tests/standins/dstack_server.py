@@ -44,6 +44,8 @@ class DstackServer:
     """By name: what was submitted, and the id that it got."""
     ended: list[str] = field(default_factory=list)
     archives: dict[str, bytes] = field(default_factory=dict)
+    stubborn: bool = False
+    """Whether its containers do not end when they are asked to."""
     silent: bool = False
     """Whether it hangs up on everybody."""
     refuses: bool = False
@@ -120,6 +122,9 @@ class DstackServer:
 
     def _stop(self, path: str, body: dict[str, Any]) -> Any:
         for name in body["runs_names"]:
+            if self.stubborn and not body["abort"]:
+                self.runs[name]["states"] = [("terminating", "terminating")]
+                continue
             self.ended.append(name)
             reason = {"termination_reason": "terminated_by_user"}
             self.runs[name]["states"] = [("terminated", "terminated", reason)]

@@ -135,7 +135,7 @@ async def test_a_price_that_nobody_can_tell_says_why_and_esc_rents_nothing(
     app = Opened(models)
     async with app.run_test(size=(80, 24)) as pilot:
         app.open_chat(run)
-        await shows(pilot, "✗ not logged in to [b]Cloud[/b]")
+        assert "ends after" not in await shows(pilot, "✗ not logged in to [b]Cloud[/b]")
         await pilot.press("escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)
         assert (app.serves, cloud.hours) == ([], [])

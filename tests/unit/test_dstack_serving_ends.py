@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from ftui import paths
-from ftui.errors import TimedOut
+from ftui.errors import TargetUnavailable, TimedOut
 from ftui.runs.model import Run
 from ftui.serve.place import serving_on
-from ftui.targets.dstack import serve_record, serving
+from ftui.targets.dstack import serve_end, serve_record, serving
 from ftui.targets.dstack.serve_record import Service
 from tests.standins.dstack_server import WAY, DstackServer
 from tests.standins.dstack_service import NAME, logged_in, records, trained
@@ -155,3 +155,40 @@ async def test_a_service_that_cannot_be_ended_is_told_and_ended_later(
     assert dstack.ended == []
     dstack.silent = False
     await asyncio.to_thread(wait_for, lambda: dstack.ended == [NAME], "the end")
+
+
+async def test_a_container_that_does_not_end_when_asked_is_ended_at_once(
+    dstack: DstackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve_end, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(serve_end, "_ABORT_SECONDS", 0.1)
+    dstack.stubborn = True
+    dstack.begin(NAME, "ours")
+    words = await serve_end.end(Service("main", NAME, "ours"))
+    assert "its machine is given back" in words
+    assert dstack.ended == [NAME]
+
+
+async def test_one_that_never_ends_is_told(
+    dstack: DstackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve_end, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(serve_end, "_LIMIT_SECONDS", 0.1)
+    dstack.stubborn = True
+    dstack.begin(NAME, "ours")
+    with pytest.raises(TimedOut, match="may cost on"):
+        await serve_end.end(Service("main", NAME, "ours"))
+
+
+async def test_why_a_guard_failed_is_told_and_the_next_ftui_ends_the_service(
+    dstack: DstackServer, serving_it: Callable[[], Any], tmp_path: Path
+) -> None:
+    with pytest.raises(TargetUnavailable, match="not logged in") as caught:
+        async with serving_it():
+            (tmp_path / "person" / ".dstack" / "config.yml").unlink()
+    assert "may cost on" in caught.value.what
+    assert dstack.ended == []
+    dstack.log_in(tmp_path / "person")
+    async with serving_it():
+        assert dstack.ended == [NAME]
+    assert records() == []

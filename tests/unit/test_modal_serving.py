@@ -116,7 +116,7 @@ def test_the_cheapest_gpu_that_holds_the_model(run: Run, monkeypatch: pytest.Mon
 
 def test_ftui_and_the_file_agree() -> None:
     assert deployment.IDLE_SECONDS == modal_app.IDLE_SECONDS
-    assert serving._ENDED.strip() == modal_app.VLLM_ENDED
+    assert serving._NO_START.strip() == modal_app.NO_START
     assert serving._AWAKE_SECONDS * 2 < modal_app.IDLE_SECONDS
     assert hasattr(modal_app, deployment.APP)
     assert hasattr(modal_app, deployment.FUNCTION)
@@ -230,17 +230,18 @@ def test_only_what_asks_for_the_key_is_open(kind: str, path: str, passes: bool) 
 def test_the_end_of_vllm_is_told_with_its_reason_not_the_container_s(tmp_path: Path) -> None:
     log = tmp_path / "serve.log"
     log.write_text(
-        "ValueError: vLLM does not yet support DoRA.\nvLLM ended with exit code 1\n"
-        "RuntimeError: vLLM ended while it started\n"
+        "ValueError: vLLM does not yet support DoRA.\n"
+        "the endpoint does not begin: vLLM ended with exit code 1\n"
+        "RuntimeError: vLLM ended with exit code 1\n"
     )
-    with pytest.raises(RunFailed, match="ended while it started") as caught:
+    with pytest.raises(RunFailed, match="does not start") as caught:
         serving._refuse_ended(start_with(log))
     assert caught.value.why == "ValueError: vLLM does not yet support DoRA."
     assert str(log) in caught.value.hint
-    log.write_text("killed\nvLLM ended with exit code -9\n")
+    log.write_text("killed\nthe endpoint does not begin: vLLM ended with exit code -9\n")
     with pytest.raises(RunFailed) as caught:
         serving._refuse_ended(start_with(log))
-    assert caught.value.why == "exit code -9"
+    assert caught.value.why == "vLLM ended with exit code -9"
 
 
 def start_with(log: Path) -> serving._Start:

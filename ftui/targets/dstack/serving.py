@@ -26,6 +26,7 @@ from ftui.targets.dstack import (
     serve_record,
 )
 from ftui.targets.dstack.api import Api, Json
+from ftui.targets.dstack.login import Login
 from ftui.targets.dstack.offers import words
 from ftui.targets.dstack.serve_document import Wish
 from ftui.targets.dstack.serve_record import Service
@@ -48,7 +49,7 @@ async def serve(
     Raises TargetUnavailable, UsageError (somebody serves the run), RunFailed (nothing to serve, or
     vLLM ends), TimedOut.
     """
-    account = serve_price.login_of(run)
+    account = await asyncio.to_thread(_account, run)
     log_file = run.folder / "serve.log"
     async with Api(account) as api:
         await _end_left_behind()
@@ -67,6 +68,13 @@ async def serve(
                     yield endpoint
                 finally:
                     following.cancel()
+
+
+def _account(run: Run) -> Login:
+    """The login with which the run is served. Raises TargetUnavailable, RunNotFound."""
+    import httpx2  # noqa: F401  (slow to import: here it does not hold up the screen)
+
+    return serve_price.login_of(run)
 
 
 async def _end_left_behind() -> None:

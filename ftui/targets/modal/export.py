@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from ftui.runs.model import Run
-from ftui.targets.modal import deployment
+from ftui.targets.modal import deployment, gpu
 from ftui.targets.modal.api import Api
 from ftui.targets.modal.app import app_name, place_of
 from ftui.targets.renting import Exported
@@ -21,6 +21,7 @@ def export(run: Run, key: str, hours: float | None, tell: Callable[[str], None])
         models=("tuned",) if asked.models.alone else ("base", "tuned"),
         machine=asked.machine.words,
         dollars=asked.machine.dollars,
+        prices=gpu.LISTED.source,
         idle_seconds=deployment.IDLE_SECONDS,
         hours=hours,
         end=f"modal app stop {_name(asked.place)}",

@@ -86,8 +86,9 @@ class Follower:
         function = self._sink.position.function
         standing = await api.standing(function)
         self._heard = self._heard and standing.containers > 0
-        if not (self._heard and self._history.training):
-            self.tell(states.words(function, standing, self._gpu, heard=self._heard))
+        words = states.words(function, standing, self._gpu, heard=self._heard)
+        if words and not (self._heard and self._history.training):
+            self.tell(words)
         await self._meter.look(api, function, at_work=standing.containers > 0)
 
     async def _pull(self, api: Api) -> None:

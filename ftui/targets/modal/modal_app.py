@@ -458,6 +458,7 @@ def _tell_of_try(feed: Feed, status: Status, checkpoint: str) -> None:
     begins = f"it goes on from step {step}" if step else "it begins again"
     feed.note(f"try {status.tries}, in another container: {begins}")
     feed.event("launched", again=True, from_step=step)
+    feed.event("phase", words=f"try {status.tries}, in another container")
 
 
 def _newest_checkpoint() -> str:
@@ -607,9 +608,20 @@ def serve() -> None:
 
     Raises RuntimeError where there is no key, where vLLM ends, and once the time is up.
     """
+    try:
+        _begin()
+    except Exception as error:
+        print(f"{NO_START} {error}", flush=True)  # noqa: T201
+        raise
+
+
+NO_START = "the endpoint does not begin:"
+
+
+def _begin() -> None:
     until = float(os.environ.get("SERVE_UNTIL") or "inf")
     if not os.environ.get("VLLM_API_KEY"):
-        raise RuntimeError("it has no key: export VLLM_API_KEY, and deploy it again")
+        raise RuntimeError("it has no key; export VLLM_API_KEY, and deploy it again")
     gate = Path(tempfile.mkdtemp())
     (gate / "ftui_gate.py").write_text(GATE, encoding="utf-8")
     process = _start(serve_command(), stdout=None, PYTHONPATH=str(gate))
@@ -619,13 +631,9 @@ def serve() -> None:
             _take_away()
             raise RuntimeError("its time is up")
         if process.poll() is not None:
-            print(f"{VLLM_ENDED} {process.returncode}", flush=True)  # noqa: T201
-            raise RuntimeError("vLLM ended while it started")
+            raise RuntimeError(f"vLLM ended with exit code {process.returncode}")
         time.sleep(TICK_SECONDS)
     threading.Thread(target=_end_in_time, args=(process, until), daemon=True).start()
-
-
-VLLM_ENDED = "vLLM ended with exit code"
 
 
 def _end_in_time(process: subprocess.Popen[bytes], until: float) -> None:

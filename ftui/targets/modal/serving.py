@@ -29,7 +29,7 @@ from ftui.targets.modal.serve_guard import guarded
 from ftui.targets.vllm import log
 from ftui.targets.vllm.readiness import ask_each
 
-START_SECONDS = 3600.0
+START_SECONDS = 1800.0
 """The limit for starting: building the image, a machine, and a base model that is downloaded."""
 _POLL_SECONDS = 1.0
 _WAKE_SECONDS = 170.0
@@ -38,8 +38,8 @@ _AWAKE_SECONDS = 45.0
 """How often it is asked while somebody talks; two minutes without are the end of its container."""
 _REFUSALS = 3
 """So many answers that are errors, one after the other, are no start."""
-_ENDED = "vLLM ended with exit code "
-"""modal_app.py prints it."""
+_NO_START = "the endpoint does not begin: "
+"""modal_app.py prints it, and why."""
 _STAGES = tuple(Stage)
 
 
@@ -194,13 +194,13 @@ async def _look(start: _Start) -> None:
 
 
 def _refuse_ended(start: _Start) -> None:
-    """Raises RunFailed, with what the log says, once vLLM has ended."""
-    before, ended, after = log.read(start.log_file).partition(_ENDED)
-    if ended:
+    """Raises RunFailed, with what the log says, once its container could not begin."""
+    before, ended, after = log.read(start.log_file).partition(_NO_START)
+    if ended and "\n" in after:
         reason = log.reason(before)
-        why = reason or f"exit code {after.partition(chr(10))[0]}"
+        why = reason or after.partition("\n")[0]
         hint = "; ".join(filter(None, (log.hint(reason), f"its log: {start.log_file}")))
-        raise RunFailed("vLLM ended while it started", why=why, hint=hint)
+        raise RunFailed("the endpoint on Modal does not start", why=why, hint=hint)
 
 
 async def _wake(url: str) -> None:

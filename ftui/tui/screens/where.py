@@ -76,10 +76,7 @@ class WhereScreen(ModalScreen[Serve | None]):
     def _show(self, terms: Mapping[str, str]) -> None:
         """Each place, and what there is to say of it."""
         here = Option(HERE, LocalTarget.title, "costs nothing")
-        others = (
-            Option(name, target.title, f"{terms[name]} · {_CAP}")
-            for name, target in self._targets.items()
-        )
+        others = (Option(name, target.title, terms[name]) for name, target in self._targets.items())
         places = self.query_one(Options)
         current = places.choice.value if places.choice is not None else HERE
         places.fill((here, *others), current)
@@ -98,10 +95,10 @@ class WhereScreen(ModalScreen[Serve | None]):
 
 
 def terms_of(target: Target, run: Run) -> str:
-    """What it costs there, or why it cannot be served there; may ask a server."""
+    """What it costs there and when it ends, or why it cannot be served; may ask a server."""
     if not isinstance(target, Priced):
-        return "a rented machine"
+        return f"a rented machine · {_CAP}"
     try:
-        return target.serving_terms(run)
+        return f"{target.serving_terms(run)} · {_CAP}"
     except FtuiError as error:
         return f"{theme.FAILED} {error.what}"
