@@ -28,12 +28,28 @@ The wizard needs a terminal. Without one:
   ftui --config FILE -y        the same from an axolotl config of your own
   ftui --help                  everything else"""
 
+
+class Hours(click.FloatRange):
+    """A number of hours; `nan` is above and below nothing, and no limit at all."""
+
+    name = "hours"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The hours. Raises BadParameter."""
+        import math
+
+        hours = float(super().convert(value, param, ctx))
+        return self.fail(f"{value} is no number", param, ctx) if math.isnan(hours) else hours
+
+
 serve_on = click.option(
     "--on", metavar="TARGET", default="local", help="Serve the models there: local, dstack, modal."
 )
 serve_hours = click.option(
     "--hours",
-    type=click.FloatRange(0, 24, min_open=True),
+    type=Hours(0, 24, min_open=True),
     default=1.0,
     show_default=True,
     help="A rented machine is given back after that.",
@@ -386,7 +402,7 @@ def evaluate(run: str, limit: int | None, on: str, hours: float, as_json: bool) 
 @click.option("--serve", "target", metavar="TARGET", help="Leave its endpoint there: modal.")
 @click.option(
     "--hours",
-    type=click.FloatRange(0, 8760, min_open=True),
+    type=Hours(0, 8760, min_open=True),
     help="The endpoint ends by itself after that; unset: it stays, at no cost while nobody asks.",
 )
 @click.option(

@@ -49,15 +49,12 @@ class Estimate:
 
         None when none of those with a price fits.
         """
-        return min(self._fitting(offers), key=lambda price: price[0], default=(0.0, None))[1]
-
-    def _fitting(self, offers: Sequence[Offer]) -> list[tuple[float, Offer]]:
-        """What fits, and its price."""
-        return [
-            (one.offer.dollars, one.offer)
+        able = (
+            one.offer
             for one in self.fittings(offers)
             if one.offer.dollars is not None and one.fit is not Fit.NO and self._has_format(one.gpu)
-        ]
+        )
+        return min(able, key=lambda offer: offer.price, default=None)
 
     def _has_format(self, gpu: Gpu) -> bool:
         """Whether it computes in bf16, where the config insists on that: older ones do not."""
@@ -101,8 +98,8 @@ class Estimate:
         todo = work(self.settings, self.training, tokens)
         return duration(todo, speed) if todo else None
 
-    def cpu_speed(self, hardware: Hardware) -> Speed:
-        """On a machine without a GPU."""
+    def cpu_speed(self, hardware: Hardware) -> Speed | None:
+        """On a machine without a GPU; None of a rented one, whose cores nobody knows."""
         return cpu_speed(self.training, hardware)
 
 

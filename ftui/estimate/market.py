@@ -10,7 +10,7 @@ from ftui.plan.offer import Market, Offer
 
 def usual_market(count: int) -> Market:
     """What people have and what is for hire, by memory, with so many GPUs at list prices."""
-    return Market(tuple(listed(find(name), count) for name in USUAL), AS_OF)
+    return Market(tuple(listed(find(name), count) for name in USUAL), AS_OF, listed=True)
 
 
 def listed(gpu: Gpu, count: int) -> Offer:
@@ -22,4 +22,4 @@ def listed(gpu: Gpu, count: int) -> Offer:
 def with_ours(market: Market, hardware: Hardware, count: int) -> Market:
     """With a machine of one's own, where it has a GPU, before the others."""
     ours = [Offer(gpu, count, None, place="this machine") for gpu in hardware.gpus[:1]]
-    return Market((*ours, *market.offers), market.source)
+    return Market((*ours, *market.offers), market.source, market.listed)

@@ -90,7 +90,9 @@ def speed(training: Training, gpu: Gpu) -> Speed | None:
     return Speed(tokens / max(each / low, longest), tokens / max(each / high, shortest))
 
 
-def cpu_speed(training: Training, hardware: Hardware) -> Speed:
-    """On the cores of a machine without a GPU."""
+def cpu_speed(training: Training, hardware: Hardware) -> Speed | None:
+    """On the cores of a machine without a GPU; None where nobody knows how many those are."""
+    if not hardware.cores:
+        return None
     low, high = (cores * 1e9 * hardware.cores for cores in _CORE_GIGAFLOPS)
     return Speed(low / work(training), high / work(training))

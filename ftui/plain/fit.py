@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ftui.errors import ConfigError, ExitCode, UsageError
+from ftui.errors import ConfigError, ExitCode, TargetUnavailable, UsageError
 from ftui.estimate.architecture import CannotSay
 from ftui.estimate.estimate import Estimate, estimate
 from ftui.estimate.fit import Fit, Fitting, usable_gib
@@ -41,11 +41,11 @@ def fit(
     count = gpus or counted or max(asked.gpus, 1)
     try:
         found = estimate(asked.settings, _shape(asked, source), count)
-    except CannotSay as unknown:
+        market = _market(asked, count, named, target)
+    except (CannotSay, TargetUnavailable) as unknown:
         if as_json:
             console.document({"gib_per_gpu": None, "fits": {}, "terms": {}, "why": str(unknown)})
         raise
-    market = _market(asked, count, named, target)
     if as_json:
         console.document(_document(found, market, asked.measured))
     else:
@@ -137,7 +137,7 @@ def _offer(one: Fitting) -> dict[str, Any]:
         "gpus": offer.count,
         "gib": one.gpu.memory_gib,
         "fit": one.fit.word,
-        "usd_per_hour": offer.dollars,
+        "usd_per_hour": None if offer.dollars is None else round(offer.dollars, 4),
         "spot": offer.spot,
         "place": offer.place,
         "machine": dict(offer.wishes),
@@ -177,13 +177,19 @@ def _tell(found: Estimate, source: str, market: Market, asked: Sequence[Gpu]) ->
 
 
 def tell_offers(plan: Plan) -> None:
-    """What a plan's target has on offer now, beside the memory that the plan needs.
+    """What a plan's target has on offer now, where it rents machines, beside what the plan needs.
 
     Raises UsageError, TargetUnavailable, CannotSay.
     """
+    from ftui.targets import get
+    from ftui.targets.base import Offering
+
+    target = get(plan.target)
+    if not plan.gpus or not isinstance(target, Offering):
+        return
     source = Source(plan.settings, plan.gpus, plan.preset.path.parent)
-    found = estimate(plan.settings, _shape(source, plan.preset.name), max(plan.gpus, 1))
-    market = _market(source, plan.gpus, (), plan.target)
+    found = estimate(plan.settings, _shape(source, plan.preset.name), plan.gpus)
+    market = target.market(plan)
     cheapest = found.cheapest(market.offers)
     console.say(f"{market.source}, for about {memory_words(found.memory, plan.gpus)}:")
     console.table([_row(found, one, cheapest) for one in found.fittings(market.offers)])

@@ -37,3 +37,12 @@ class Market:
     offers: tuple[Offer, ...]
     source: str
     """Where the prices are from, and of when: `dstack's offers of 14:05`."""
+    listed: bool = False
+    """Whether these are a list's prices, because nobody tells those of now."""
+
+    def asked_for(self, machine: Mapping[str, str]) -> Offer | None:
+        """The offer that somebody who asks for such a machine has chosen."""
+        chosen = (
+            one for one in self.offers if one.wishes and one.wishes.items() <= machine.items()
+        )
+        return next(chosen, None)

@@ -29,8 +29,7 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
 def _explain(plan: Plan, answer: str, world: World) -> str:
     chosen = next(target for target in world.targets if target.name == answer)
     where = f"{chosen.title} trains" if chosen.hired is None else f"{chosen.title} rents a machine"
-    offers = "" if chosen.hired is None else " m shows what is on offer, and the prices."
-    return f"{where}. The run goes on when ftui is closed.{offers}"
+    return f"{where}. The run goes on when ftui is closed."
 
 
 def _write_gpus(plan: Plan, text: str) -> Plan:

@@ -157,6 +157,8 @@ class History:
         """What it will have cost when it is done at this pace; None where nobody can say."""
         if self.cost is None or not self.cost.an_hour or self.seconds_left is None:
             return None
+        if self.exit_code is not None:
+            return None
         since = max(self.last_time - self.cost.time, 0.0)
         return self.cost.dollars + (since + self.seconds_left) / 3600 * self.cost.an_hour
 

@@ -30,6 +30,7 @@ from ftui.tui import theme
 from ftui.tui.background import in_background, join_all
 from ftui.tui.checker import Checker
 from ftui.tui.draft import Drafts
+from ftui.tui.markets import Markets
 from ftui.tui.services import Services
 from ftui.tui.standing import standing
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from ftui.data.tokens import Tokens
-    from ftui.plan.offer import Market
     from ftui.runs.tripwires import Tripwire
     from ftui.serve.place import Serve
 
@@ -130,8 +130,7 @@ class FtuiApp(App[ExitCode]):
         self.services = services or Services()
         self.checker = Checker(self.services.validator)
         self.drafts = Drafts()
-        self.markets: dict[tuple[str, int], Market] = {}
-        """What was on offer when it was asked last: by target, and how many GPUs."""
+        self.markets = Markets(self)
         self.ending = ExitCode.OK
         """The exit code when there is no run to speak of."""
         self._watched: Run | None = None

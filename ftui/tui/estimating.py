@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ftui.plan.hardware import Hardware
     from ftui.plan.offer import Market
     from ftui.plan.plan import Plan
-    from ftui.tui.screens.memory import OnChange, OnOffer, Subject
+    from ftui.tui.screens.memory import OnChange, OnMachine, Subject
 
 
 class Estimating:
@@ -26,7 +26,9 @@ class Estimating:
 
     def follow(self, subject: Subject) -> None:
         """Another training is on the screen: say what it needs, without asking anybody."""
-        market = self._app.markets.get((subject.plan.target, subject.gpus))
+        if subject.hardware.is_rented and not subject.on_cpu:
+            self._app.markets.ask_once(subject.plan, self._again)
+        market = self._app.markets.known(subject.plan)
         if (subject, market) == self._shown:
             return
         self._subject, self._shown = subject, (subject, market)
@@ -40,6 +42,11 @@ class Estimating:
             return
         for note in self._notes:
             note.show(found, subject, market)
+
+    def _again(self) -> None:
+        """The prices came."""
+        if self._subject is not None and all(note.is_attached for note in self._notes):
+            self.follow(self._subject)
 
     def follow_plan(self, plan: Plan, hardware: Hardware) -> None:
         """The same of answers."""
@@ -60,12 +67,12 @@ class Estimating:
             return
         self.follow(Subject(plan, settings, hardware, tokens))
 
-    def open(self, on_change: OnChange, on_offer: OnOffer) -> None:
+    def open(self, on_change: OnChange, on_machine: OnMachine) -> None:
         """Show it on a screen of its own.
 
-        `on_change` hears the keys that are changed there, `on_offer` the machine that is chosen.
+        `on_change` hears the keys that are changed there, `on_machine` what is asked of a machine.
         """
         from ftui.tui.screens.memory import MemoryScreen
 
         if self._subject is not None:
-            self._app.push_screen(MemoryScreen(self._subject, on_change, on_offer))
+            self._app.push_screen(MemoryScreen(self._subject, on_change, on_machine))

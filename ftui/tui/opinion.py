@@ -40,7 +40,7 @@ class Opinion:
 
     def begin(self) -> None:
         """A text is about to be judged."""
-        self._since = time.monotonic()
+        self._since, self._linted = time.monotonic(), ""
 
     async def lint(self, text: str) -> None:
         """Find out what ftui has against the text."""

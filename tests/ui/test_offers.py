@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,10 +18,11 @@ from ftui.plan.plan import Plan
 from ftui.plan.step import TargetChoice, World
 from ftui.plan.steps import STEPS, begin
 from ftui.plan.wish import Wish, wish_field
+from ftui.runs.model import Run
 from ftui.targets.remote.rented import Rented
 from ftui.tui.app import Wizard
 from ftui.tui.services import Facts
-from tests.ui.conftest import screen_text, shows
+from tests.ui.conftest import screen_text, shows, until
 from tests.ui.stage import MACHINE, Stage, StageApp, facts, preset, world
 
 SMALL, LARGE = find("T4"), find("H100")
@@ -39,9 +40,11 @@ def hired(plan: Plan) -> Hardware:
 
 WISH = Wish("gpu", "GPU type", "T4 or H100.", "any", known)
 SHOP = TargetChoice("shop", "The shop", "by the hour", (wish_field("shop", WISH),), hired)
+SPOT, DEMAND = {"spot": "yes"}, {"spot": "no"}
 OFFERS = (
-    Offer(SMALL, 1, 0.25, spot=True, place="north", wishes={"gpu": "T4"}),
-    Offer(LARGE, 1, 2.5, place="south [b]east[/b]", wishes={"gpu": "H100"}),
+    Offer(SMALL, 1, 0.25, spot=True, place="north", wishes={"gpu": "T4", **SPOT}),
+    Offer(LARGE, 1, 2.5, place="south [b]east[/b]", wishes={"gpu": "H100", **DEMAND}),
+    Offer(SMALL, 1, 7.0, place="west", wishes={"gpu": "T4", **DEMAND, "most": "7"}),
 )
 
 
@@ -57,10 +60,30 @@ def on_offer(plan: Plan) -> Market:
     return Market(OFFERS, "the shop's offers of 14:05")
 
 
-def stage(tmp_path: Path, market: Callable[[Plan], Market] = on_offer) -> StageApp:
-    plan = dataclasses.replace(begin(preset("small-lora"), MACHINE), target="shop", gpus=1)
-    services = Stage(tmp_path).services(survey=survey, facts=told, market=market)
-    return StageApp(Wizard(plan), services)
+class ShopApp(StageApp):
+    """The app in front of the shop; it notes the plans that it is to write the files of."""
+
+    asked: list[Plan]
+
+
+def stage(
+    tmp_path: Path,
+    market: Callable[[Plan], Market] = on_offer,
+    gpus: int = 1,
+    machine: Mapping[str, str] | None = None,
+) -> ShopApp:
+    plan = begin(preset("small-lora"), MACHINE)
+    plan = dataclasses.replace(plan, target="shop", gpus=gpus, machine=machine or {})
+    asked: list[Plan] = []
+
+    def prepare(plan: Plan, config: str) -> Run:
+        asked.append(plan)
+        return Run(tmp_path / "small-lora-1123-amber")
+
+    services = Stage(tmp_path).services(survey=survey, facts=told, market=market, prepare=prepare)
+    app = ShopApp(Wizard(plan), services)
+    app.asked = asked
+    return app
 
 
 async def to_hardware(pilot: Pilot[Any]) -> None:
@@ -120,7 +143,7 @@ async def test_a_machine_that_is_chosen_is_asked_for(tmp_path: Path) -> None:
         await pilot.press("m")
         await shows(pilot, "the shop's offers of 14:05", "tab machines")
         await pilot.press("tab", "down", "enter")
-        await shows(pilot, "chosen: gpu H100", "● ✓ fits      H100")
+        await shows(pilot, "chosen: gpu H100, spot no", "● ✓ fits      H100")
         await pilot.press("escape")
         await shows(pilot, "shop, 1 × H100", "H100 ✓ fits")
 
@@ -142,18 +165,61 @@ async def test_a_machine_chosen_from_the_review_is_an_answer_of_the_wizard_too(
         await shows(pilot, "shop, 1 × H100")
 
 
-async def test_hours_and_dollars_are_those_of_the_offer_once_it_is_known(tmp_path: Path) -> None:
+async def test_hours_and_dollars_are_those_of_the_offer_that_is_chosen(tmp_path: Path) -> None:
     async with stage(tmp_path).run_test(size=(200, 60)) as pilot:
         await to_hardware(pilot)
-        await pilot.press("tab", "tab", *["backspace"] * 3, *"H100", "enter")
-        await shows(pilot, "ftui · review", "Time", "on H100", "(list")
+        await shows(pilot, "Offers", "3, from $0.25/h")
+        await pilot.press("enter")
+        await shows(pilot, "ftui · review", "Time", "on T4, a few cents")
         await pilot.press("m")
-        await shows(pilot, "the shop's offers of 14:05", "1 × H100, on demand, south")
-        await pilot.press("tab", "up")
-        await shows(pilot, "1 × T4, spot, north: ")
-        await pilot.press("enter", "escape")
-        text = await shows(pilot, "ftui · review", "shop · T4", "on T4")
+        await shows(pilot, "the shop's offers of 14:05", "1 × T4, spot, north: ")
+        await pilot.press("tab", "down", "down", "enter", "escape")
+        text = await shows(pilot, "ftui · review", "shop · T4", "on T4, $0.")
         assert "(list" not in text
+
+
+async def test_what_an_earlier_choice_asked_for_goes_with_it(tmp_path: Path) -> None:
+    app = stage(tmp_path, machine={"most": "1", "zone": "any"})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await to_hardware(pilot)
+        await pilot.press("m")
+        await shows(pilot, "the shop's offers of 14:05", "tab machines")
+        await pilot.press("tab", "down", "down", "enter")
+        await shows(pilot, "chosen: gpu T4, spot no, most 7")
+        await pilot.press("up", "enter")
+        await shows(pilot, "chosen: gpu H100, spot no")
+        await pilot.press("escape")
+        await shows(pilot, "shop, 1 × H100")
+        await pilot.press("enter")
+        await shows(pilot, "ftui · review")
+        await pilot.press("w")
+        await until(pilot, lambda: bool(app.asked))
+    assert app.asked[0].machine == {"gpu": "H100", "spot": "no", "most": "1", "zone": "any"}
+
+
+async def test_many_offers_leave_what_would_need_less_in_sight(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    def many(plan: Plan) -> Market:
+        offers = (Offer(LARGE, 1, 2 + n / 10, wishes={"gpu": f"H{n}"}) for n in range(40))
+        return Market(tuple(offers), "the shop's offers of 14:05")
+
+    async with stage(tmp_path, market=many).run_test(size=size) as pilot:
+        await to_hardware(pilot)
+        await pilot.press("m")
+        await shows(pilot, "the shop's offers of 14:05", "What would need less", "half the rank")
+
+
+async def test_a_rented_machine_without_a_gpu_is_not_judged(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with stage(tmp_path, gpus=0).run_test(size=size) as pilot:
+        await to_hardware(pilot)
+        await pilot.press("enter")
+        text = await shows(pilot, "ftui · review", "Memory", "GiB of system memory", "93 (3 × 31")
+        assert "this machine's" not in text
+        await pilot.press("m")
+        await shows(pilot, "Prices: Modal's list of", "What would need less")
 
 
 async def test_until_the_offers_come_the_usual_cards_are_shown_and_it_is_said(
@@ -181,6 +247,8 @@ async def test_who_cannot_be_asked_is_said_so_beside_the_list_prices(tmp_path: P
         await to_hardware(pilot)
         await pilot.press("m")
         await shows(pilot, "▲ the shop is closed", "Prices: Modal's list of", "RTX 4090")
+        await pilot.press("escape", "enter")
+        await shows(pilot, "ftui · review", "Time", "(list")
 
 
 async def test_nothing_on_offer_is_said_so(tmp_path: Path) -> None:

@@ -331,6 +331,7 @@ def test_the_offers_are_in_the_document_with_what_to_ask_for(fit: Fit) -> None:
         (["--target", "moon"], 2, "there is no target 'moon'"),
         (["--target", "modal", "--gpu", "a10"], 2, "give one of them"),
         (["--target", "dstack"], 3, "not logged in to dstack"),
+        (["--target", "dstack", "--json"], 3, "not logged in to dstack"),
     ],
 )
 def test_a_target_that_cannot_be_asked_is_said_so(
@@ -339,3 +340,5 @@ def test_a_target_that_cannot_be_asked_is_said_so(
     ended = fit("llama3-8b-qlora", *arguments)
     assert ended.code == code
     assert words in ended.err
+    if "--json" in arguments:
+        assert words in json.loads(ended.out)["why"]

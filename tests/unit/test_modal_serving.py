@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -129,9 +131,9 @@ def test_another_gpu_may_serve_than_trained() -> None:
     assert '\nSERVE_GPU = "L4:1"' in text
 
 
-def told(run: Run, monkeypatch: pytest.MonkeyPatch, gpu: str = "L4:1") -> list[str]:
+def told(run: Run, monkeypatch: pytest.MonkeyPatch, gpus: int = 1) -> list[str]:
     monkeypatch.setattr(modal_app, "FOLDER", run.folder)
-    monkeypatch.setattr(modal_app, "SERVE_GPU", gpu)
+    monkeypatch.setattr(modal_app, "SERVE_GPUS", gpus)
     return modal_app.serve_command()
 
 
@@ -161,7 +163,7 @@ def test_several_gpus_share_a_model_and_the_template_is_the_training_s(
 ) -> None:
     run.config_file.write_text("base_model: org/model\n")
     (run.output_dir / "chat_template.jinja").write_text("{{ messages }}")
-    command = told(run, monkeypatch, gpu="A100-80GB:4")
+    command = told(run, monkeypatch, gpus=4)
     assert command[2] == "org/model"
     assert command[command.index("--tensor-parallel-size") + 1] == "4"
     template = str(run.output_dir / "chat_template.jinja")
@@ -249,6 +251,47 @@ def start_with(log: Path) -> serving._Start:
 
     with log.open() as told:
         return serving._Start(Api("x"), log, told, lambda phase: None, 0.0, Stage.MACHINE)
+
+
+class Errors(BaseHTTPRequestHandler):
+    """Answers with an error, and after a few with the way on."""
+
+    left: ClassVar[int] = 0
+
+    def do_GET(self) -> None:
+        type(self).left -= 1
+        self.send_response(500 if type(self).left >= 0 else 200)
+        self.send_header("Content-Length", "6")
+        self.end_headers()
+        self.wfile.write(b"broken")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where something answers that is not ready."""
+    monkeypatch.setattr(serving, "_POLL_SECONDS", 0.01)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Errors) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_few_errors_are_passed_over(wrong: str) -> None:
+    Errors.left = 3
+    await serving._wake(wrong)
+
+
+async def test_nothing_but_errors_is_no_start(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_ERRORS_SECONDS", 0.1)
+    Errors.left = 10**6
+    with pytest.raises(RunFailed, match="does not start") as caught:
+        await serving._wake(wrong)
+    assert caught.value.why == "HTTP 500: broken"
 
 
 # ── ftui export ──────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 import zipfile
@@ -191,6 +192,23 @@ def test_it_goes_on_from_the_newest_checkpoint_that_is_whole(
     (whole[8] / "optimizer.pt").write_bytes(b"PK")
     (whole[6] / "trainer_state.json").write_text("{")
     assert modal_app._newest_checkpoint() == "checkpoint-4"
+
+
+def test_what_was_noted_of_checkpoints_holds_for_the_try_that_saved_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modal_app, "FOLDER", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for step in (2, 4):
+        save_checkpoint(step)
+    modal_app._sum_up_checkpoints()
+    sums = {step: tmp_path / "sums" / f"checkpoint-{step}.json" for step in (2, 4)}
+    weights = "out/checkpoint-4/adapter_model.safetensors"
+    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    assert json.loads(sums[4].read_text())[weights]["sha256"] == digest
+    assert modal_app._sums_beyond("checkpoint-4") == []
+    assert modal_app._sums_beyond("checkpoint-2") == [sums[4]]
+    assert sorted(modal_app._sums_beyond("")) == sorted(sums.values())
 
 
 def save_checkpoint(step: int) -> None:

@@ -13,12 +13,15 @@ from ftui.plan.gpus import find, usual_name
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.models import known_models
 from ftui.plan.offer import Market, Offer
-from ftui.plan.plan import Plan, start
+from ftui.plan.plan import Needs, Plan, start
 from ftui.plan.presets import find as find_preset
 from ftui.plan.wish import Wish, wish_field
 from ftui.targets import get
 from ftui.targets.base import Offering
+from ftui.targets.dstack import options as dstack_options
+from ftui.targets.dstack.offers import card
 from ftui.targets.modal import gpu as modal_gpu
+from ftui.targets.modal import options as modal_options
 
 PRESET = find_preset("llama3-8b-qlora")
 LLAMA = next(one for one in known_models() if one.id == PRESET.settings["base_model"])
@@ -108,16 +111,30 @@ def test_a_wish_is_asked_of_its_own_target_and_its_default_is_no_wish() -> None:
         field.write(plan("modal"), "bad")
 
 
-@pytest.mark.parametrize("name", ["dstack", "modal"])
-def test_every_wish_has_a_default_that_can_be_asked_for_too(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "usual"), [("dstack", dstack_options.Options()), ("modal", modal_options.Options())]
+)
+def test_every_wish_shows_the_default_that_the_target_has(name: str, usual: object) -> None:
     target = get(name)
     assert isinstance(target, Offering)
     assert target.wishes
     for wish in target.wishes:
         field = wish_field(name, wish)
-        assert field.write(plan(name), wish.usual) == plan(name)
+        default = getattr(usual, wish.name)
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        assert wish.usual == shown or not default, "a word stands for what is worked out"
         with pytest.raises(UsageError):
             field.write(plan(name), "$ no such thing")
+
+
+def test_what_somebody_asks_for_is_the_offer_that_they_chose() -> None:
+    card = find("H100")
+    spot = Offer(card, 1, 1.0, spot=True, wishes={"gpu": "H100", "spot": "yes"})
+    demand = Offer(card, 1, 2.0, wishes={"gpu": "H100", "spot": "no"})
+    market = Market((spot, demand), "")
+    assert market.asked_for({"gpu": "H100", "spot": "no", "hours": "2"}) == demand
+    assert market.asked_for({"gpu": "H100"}) is None
+    assert Market((Offer(None, 0, 1.0),), "").asked_for({}) is None
 
 
 def test_the_machine_of_a_plan_is_the_gpu_that_is_asked_for() -> None:
@@ -127,6 +144,24 @@ def test_the_machine_of_a_plan_is_the_gpu_that_is_asked_for() -> None:
     assert get("dstack").hardware(plan("dstack")).gpus == ()
     assert get("dstack").hardware(plan("dstack", gpu="Nova9")).gpus == ()
     assert get("modal").hardware(plan("modal", gpus=0)).gpus == ()
+    assert get("modal").hardware(plan("modal", gpu="FOO")).gpus == ()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [("L4", 24), ("T4", 16), ("A10G", 24), ("L40S", 48), ("RTX4090", 24), ("H200", 141), ("X1", 9)],
+)
+def test_the_card_of_a_dstack_offer_is_the_machine_of_who_chooses_it(raw: tuple[str, int]) -> None:
+    gpu = card(raw[0], float(raw[1]))
+    asked = plan("dstack", gpu=f"{raw[0]}:{raw[1]}GB")
+    assert get("dstack").hardware(asked).gpus == (gpu,)
+
+
+def test_what_is_too_large_for_every_gpu_of_modal_is_a_problem_and_no_crash() -> None:
+    needs = Needs(gpus=1, gpu_memory_gib=500.0)
+    large = dataclasses.replace(plan("modal"), preset=dataclasses.replace(PRESET, needs=needs))
+    assert get("modal").hardware(large).gpus == ()
+    assert any("500 GiB" in problem.what for problem in get("modal").problems(large))
 
 
 def test_as_many_gpus_are_rented_as_are_asked_for() -> None:

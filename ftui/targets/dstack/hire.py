@@ -8,6 +8,7 @@ from ftui.plan.hardware import Gpu
 from ftui.plan.plan import Plan
 from ftui.plan.wish import Wish
 from ftui.targets.dstack import options
+from ftui.targets.dstack.offers import card
 from ftui.targets.dstack.options import SPOT
 
 
@@ -28,9 +29,11 @@ WISHES = (
 
 def gpu_for(plan: Plan) -> Gpu | None:
     """The kind of GPU that a plan asks for; None where any will do, or ftui does not know it."""
-    named = options.parse(plan.machine).gpu
+    name, colon, size = options.parse(plan.machine).gpu.partition(":")
+    if not name or not plan.gpus:
+        return None
     try:
-        return find(named.replace(":", " ")) if named and plan.gpus else None
+        return card(name, float(size.removesuffix("GB"))) if colon else find(name)
     except UsageError:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftui.errors import UsageError
 from ftui.plan.hardware import Gpu
 from ftui.plan.plan import Plan
 from ftui.plan.wish import Wish
@@ -22,21 +23,22 @@ WISHES = (
 
 
 def gpu_for(plan: Plan) -> Gpu | None:
-    """The kind of GPU that a plan would get; None where it needs none.
-
-    Raises UsageError for one that Modal has not.
-    """
-    if not plan.gpus:
+    """The kind of GPU that a plan would get; None where it needs none, or Modal has it not."""
+    try:
+        return gpu.find(_name_for(plan)).gpu if plan.gpus else None
+    except UsageError:
         return None
+
+
+def _name_for(plan: Plan) -> str:
+    """What is asked for, or the cheapest. Raises UsageError where nothing is large enough."""
     asked = options.parse(plan.machine).gpu
-    offer = gpu.find(asked) if asked else gpu.cheapest(plan.preset.needs.gpu_memory_gib)
-    return offer.gpu
+    return asked or gpu.cheapest(plan.preset.needs.gpu_memory_gib).name
 
 
 def limits(plan: Plan) -> str:
     """`12 h or $20, 3 retries`. Raises UsageError."""
     asked = options.parse(plan.machine)
-    name = asked.gpu or gpu.cheapest(plan.preset.needs.gpu_memory_gib).name
-    an_hour = gpu.dollars(name, plan.gpus)
+    an_hour = gpu.dollars(_name_for(plan) if plan.gpus else "", plan.gpus)
     hours = asked.hours(an_hour)
     return f"{hours:.3g} h (${hours * an_hour:,.2f} at ${an_hour:.2f}/h), all tries together"

@@ -560,6 +560,7 @@ def _next_try() -> Any:
 # while nobody asks. Its key is the VLLM_API_KEY of the shell that deploys it, which is sent as a
 # secret of this deployment alone; SERVE_HOURS, if that shell has it, says when it ends for good.
 serve_app = modal.App(f"{APP}-serve")
+SERVE_GPUS = int(SERVE_GPU.partition(":")[2] or 1)
 PORT = int(os.environ.get("FTUI_MODAL_PORT", "8000"))
 GATE = '''"""vLLM asks for its key where a path begins with /v1; else only /health is open."""
 
@@ -578,6 +579,19 @@ class Gate:
 '''
 
 
+vllm_image = (
+    modal.Image.from_registry(
+        VLLM_IMAGE,
+        setup_dockerfile_commands=[  # Modal looks for these two by these names
+            'RUN command -v python || ln -s "$(command -v python3)" /usr/local/bin/python',
+            "RUN python -m pip --version || uv pip install --system pip",
+        ],
+    )
+    .entrypoint([])
+    .env({**environment, "VLLM_CACHE_ROOT": f"{CACHE}/vllm", "VLLM_NO_USAGE_STATS": "1"})
+)
+
+
 def _of_this_shell() -> dict[str, str | None]:
     """What an endpoint knows of its deployment; its container has it in its environment."""
     names = ("VLLM_API_KEY", "HF_TOKEN", "SERVE_UNTIL")
@@ -588,14 +602,12 @@ def _of_this_shell() -> dict[str, str | None]:
 
 
 @serve_app.function(
-    image=modal.Image.from_registry(VLLM_IMAGE)
-    .entrypoint([])
-    .env({**environment, "VLLM_CACHE_ROOT": f"{CACHE}/vllm", "VLLM_NO_USAGE_STATS": "1"}),
+    image=vllm_image,
     volumes=volumes,
     secrets=[*secrets, modal.Secret.from_dict(_of_this_shell())],
     gpu=SERVE_GPU or None,
-    cpu=CORES,
-    memory=MEMORY_GIB * 1024,
+    cpu=CORES * SERVE_GPUS,
+    memory=MEMORY_GIB * 1024 * SERVE_GPUS,
     scaledown_window=IDLE_SECONDS,
     timeout=HOUR,
     startup_timeout=START_SECONDS,
@@ -664,8 +676,7 @@ def serve_command() -> list[str]:
     out = FOLDER / "out"
     given = ["--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 - Modal stands before it
     given += ["--max-model-len", "auto", "--middleware", "ftui_gate.Gate"]
-    gpus = SERVE_GPU.partition(":")[2]
-    given += ["--tensor-parallel-size", gpus] if gpus not in ("", "1") else []
+    given += ["--tensor-parallel-size", str(SERVE_GPUS)] if SERVE_GPUS > 1 else []
     if not (out / "adapter_config.json").exists():
         return ["vllm", "serve", str(out), "--served-model-name", "tuned", *given]
     told = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))

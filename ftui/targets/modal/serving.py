@@ -36,8 +36,8 @@ _WAKE_SECONDS = 170.0
 """Modal answers a request that waits for a container after 150 s with the way to ask on."""
 _AWAKE_SECONDS = 45.0
 """How often it is asked while somebody talks; two minutes without are the end of its container."""
-_REFUSALS = 3
-"""So many answers that are errors, one after the other, are no start."""
+_ERRORS_SECONDS = 60.0
+"""Nothing but errors for so long is no start."""
 _NO_START = "the endpoint does not begin: "
 """modal_app.py prints it, and why."""
 _STAGES = tuple(Stage)
@@ -208,7 +208,7 @@ async def _wake(url: str) -> None:
     import httpx2
 
     limit = httpx2.Timeout(_WAKE_SECONDS, connect=10.0)
-    refusals = 0
+    wrong_since: float | None = None
     async with httpx2.AsyncClient(timeout=limit, follow_redirects=True) as http:
         while True:
             try:
@@ -218,8 +218,8 @@ async def _wake(url: str) -> None:
                 continue
             if answer.status_code == httpx2.codes.OK:
                 return
-            refusals += 1
-            if refusals == _REFUSALS:
+            wrong_since = wrong_since or time.monotonic()
+            if time.monotonic() - wrong_since >= _ERRORS_SECONDS:
                 said = answer.text.strip().partition("\n")[0][:300]
                 why = f"HTTP {answer.status_code}: {said}"
                 raise RunFailed("the endpoint on Modal does not start", where=url, why=why)

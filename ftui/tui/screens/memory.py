@@ -30,12 +30,15 @@ if TYPE_CHECKING:
     from ftui.plan.hardware import Hardware
     from ftui.plan.offer import Market
     from ftui.plan.plan import Plan
+    from ftui.plan.step import Option
 
+_MOST, _MOST_NARROW = 12, 8
+"""Machines in sight, so that what would need less is, too."""
 Settings = Mapping[str, Any]
 OnChange = Callable[[Mapping[str, Any]], None]
 """Hears the keys that a person chose to change; None takes a key out."""
-OnOffer = Callable[[Mapping[str, str]], None]
-"""Hears what has to be asked for (`Plan.machine`) to get the machine that a person chose."""
+OnMachine = Callable[[Mapping[str, str]], None]
+"""Hears what is asked of a machine (`Plan.machine`), with the one that a person chose."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Subject:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether the machine's own processor trains it."""
+        """Whether a processor trains it, and no GPU."""
         return not self.gpus
 
     @property
@@ -86,12 +89,14 @@ class MemoryScreen(Screen[None]):
     ]
     app: FtuiApp
 
-    def __init__(self, subject: Subject, on_change: OnChange, on_offer: OnOffer) -> None:
+    def __init__(self, subject: Subject, on_change: OnChange, on_machine: OnMachine) -> None:
         super().__init__()
-        self._subject, self._on_change, self._on_offer = subject, on_change, on_offer
+        self._subject, self._on_change, self._on_machine = subject, on_change, on_machine
         self._found: Estimate | None = None
         self._market: Market | None = None
         """What the target has on offer; None: it was not asked, or rents nothing."""
+        self._wishes = subject.plan.machine
+        """What is asked of the machine beside the choice of one."""
         self._told_of_market = ""
         self._ways: tuple[Way, ...] = ()
 
@@ -117,31 +122,35 @@ class MemoryScreen(Screen[None]):
         """Paint first: the model hub may be asked."""
         self.query_one("#offers").display = False
         self.call_after_refresh(self._estimate)
-        if not self._subject.on_cpu:
+        if self._subject.hardware.is_rented and not self._subject.on_cpu:
             self.call_after_refresh(self._ask_market)
 
     @work
     async def _ask_market(self) -> None:
         """What is on offer now; until that is known, and where nobody tells it, the usual cards."""
         plan = self._subject.plan
-        if self._subject.hardware.is_rented:
-            self._say_of_market(f"{theme.WAITING} asking {plan.target} what it has on offer")
+        self._take(self.app.markets.known(plan))
+        self._say_of_market(f"{theme.WAITING} asking {plan.target} what it has on offer")
         try:
-            self._market = await in_background(lambda: self.app.services.market(plan))
+            self._take(await self.app.markets.ask(plan))
         except FtuiError as error:
             self._say_of_market(f"{theme.WARNING} {error}")
-            return
-        if self._market is not None:
-            self.app.markets[plan.target, plan.gpus] = self._market
+        else:
+            nothing = f"{theme.WARNING} {plan.target} has nothing on offer for this now"
+            self._say_of_market("" if self._market and self._market.offers else nothing)
         self.refresh_bindings()
-        self._say_of_market("")
-        if self._market is not None and not self._market.offers:
-            self._say_of_market(f"{theme.WARNING} {plan.target} has nothing on offer for this now")
-        self._show_tables()
+
+    def _take(self, market: Market | None) -> None:
+        """Show what is on offer; what is asked for beside the choice stays whatever is chosen."""
+        self._market = market
+        chosen = market.asked_for(self._wishes) if market else None
+        if chosen is not None:
+            own = self._wishes.items() - chosen.wishes.items()
+            self._wishes = dict(sorted(own))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is another list where machines are on offer."""
-        return action != "other_list" or bool(self._market and self._market.offers)
+        return action != "other_list" or bool(self._found and self._market and self._market.offers)
 
     def action_other_list(self) -> None:
         """From the changes to the machines, and back."""
@@ -184,6 +193,7 @@ class MemoryScreen(Screen[None]):
 
     def _show_tables(self) -> None:
         if self._found is None:
+            self.query_one("#market", Static).update(printable(self._told_of_market))
             return
         roomy = not self.has_class("-narrow")
         self.query_one("#terms", Static).update(term_table(self._found, bars=roomy))
@@ -191,12 +201,22 @@ class MemoryScreen(Screen[None]):
         table, offers = self.query_one("#gpus", Static), self.query_one("#offers", Options)
         table.display, offers.display = market is None, market is not None
         if market is not None:
-            offers.fill(offer_rows(self._found, market, roomy=roomy), self._chosen(market))
+            self._fill(offers, offer_rows(self._found, market, roomy=roomy), market)
         else:
             market = self._usual()
             table.update(gpu_table(self._found, market, roomy=roomy))
         self._show_market(market)
         self.query_one("#about", Static).update(_about(self._found))
+
+    def _fill(self, offers: Options, rows: list[Option], market: Market) -> None:
+        """Show the machines, the highlight where it was."""
+        here = offers.choice
+        chosen = market.asked_for(self._subject.plan.machine)
+        offers.most = _MOST_NARROW if self.has_class("-narrow") else _MOST
+        offers.fill(rows, str(market.offers.index(chosen)) if chosen else "")
+        places = [row.value for row in rows]
+        if here is not None and here.value in places:
+            offers.highlighted = places.index(here.value)
 
     def _show_market(self, market: Market) -> None:
         """Below the machines: whose the highlighted one is, and where the prices are from."""
@@ -217,13 +237,8 @@ class MemoryScreen(Screen[None]):
         from ftui.estimate.market import usual_market, with_ours
 
         count, hardware = max(self._subject.gpus, 1), self._subject.hardware
-        return with_ours(usual_market(count), hardware, count)
-
-    def _chosen(self, market: Market) -> str:
-        """The offer that the plan's wishes ask for, as its number."""
-        asked = self._subject.plan.machine.items()
-        found = (n for n, one in enumerate(market.offers) if one.wishes.items() <= asked)
-        return str(next(found, ""))
+        usual = usual_market(count)
+        return usual if hardware.is_rented else with_ours(usual, hardware, count)
 
     def _show_ways(self, found: Estimate) -> None:
         from ftui.estimate.ways import NEEDS_GPU
@@ -268,10 +283,9 @@ class MemoryScreen(Screen[None]):
         if self._market is None or not event.option_id:
             return
         offer = self._market.offers[int(event.option_id)]
-        plan = self._subject.plan
-        plan = replace(plan, machine={**plan.machine, **offer.wishes})
+        plan = replace(self._subject.plan, machine={**self._wishes, **offer.wishes})
         self._subject = replace(self._subject, plan=plan)
-        self._on_offer(offer.wishes)
+        self._on_machine(plan.machine)
         asked = ", ".join(f"{name} {value}" for name, value in offer.wishes.items())
         self.query_one(Notice).say(f"chosen: {printable(asked)}", "kept when you go back with esc")
         self._show_tables()

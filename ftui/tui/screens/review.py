@@ -232,22 +232,27 @@ class ReviewScreen(Screen[None]):
         self._counting.clear()
         self._recheck()
 
-    def _ask_for(self, wishes: Mapping[str, str]) -> None:
+    def _ask_for(self, machine: Mapping[str, str]) -> None:
         """Another machine; the config stays as it is."""
         assert self._editing is not None
-        machine = {**self._plan.machine, **wishes}
         self._plan = self._editing.draft.plan = dataclasses.replace(self._plan, machine=machine)
+        self._begin("looking at that machine")
         self._opinion.begin()
         self._counting.clear()
         self._move()
 
-    @work(exclusive=True, group="check")
+    @work(group="move")
     async def _move(self) -> None:
-        """Judge it for the other machine."""
-        if self._on_plan is not None:
-            await self._on_plan(self._plan)
-        await self._find_problems(self._text)
-        await self._check()
+        """Judge it for the other machine; nothing is launched before that is known."""
+        plan, text = self._plan, self._text
+        try:
+            if self._on_plan is not None:
+                await self._on_plan(plan)
+            self._take(await in_background(lambda: self.app.services.facts(as_written(plan, text))))
+        except FtuiError as error:
+            self.query_one(Notice).show(error)
+        self._busy = ""
+        self._recheck()
 
     def action_mend(self) -> None:
         """Write what is out of date as it is written today."""

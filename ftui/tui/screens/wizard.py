@@ -190,9 +190,9 @@ class WizardScreen(Screen[None]):
         self._plan = dataclasses.replace(draft, settings=changed(draft.settings, keys))
         self.call_later(self._show_step)
 
-    def _ask_for(self, wishes: Mapping[str, str]) -> None:
+    def _ask_for(self, machine: Mapping[str, str]) -> None:
         draft = self.query_one(StepBody).as_typed(self._draft)
-        self._plan = dataclasses.replace(draft, machine={**draft.machine, **wishes})
+        self._plan = dataclasses.replace(draft, machine=machine)
         self.call_later(self._show_step)
 
     @property
@@ -223,7 +223,8 @@ class WizardScreen(Screen[None]):
             return action == "back"
         if action == "view_data":
             return self.step.has_rows
-        return action != "fields" or bool(self.step.fields) or self.step.accepts_text
+        typed = self.step.accepts_text or self.step.all_fields(self.world)
+        return action != "fields" or bool(typed)
 
     @on(Options.OptionSelected)
     async def _choose_option(self, event: Options.OptionSelected) -> None:

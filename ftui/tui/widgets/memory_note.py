@@ -50,57 +50,66 @@ class MemoryNote(Static):
 
 
 def lines(found: Estimate, subject: Subject, market: Market | None = None) -> list[tuple[str, str]]:
-    """Labels and words: `Memory`, `Fits`, `Time`."""
+    """Labels and words: `Memory`, `Fits`, `Time`, `Offers`, `Shared`."""
     from ftui.estimate.words import cpu_words, memory_words
 
-    gpus = found.training.gpus
-    words = cpu_words(found.memory) if subject.on_cpu else memory_words(found.memory, gpus)
+    if subject.on_cpu:
+        return [("Memory", cpu_words(found.memory)), *_on_cpu(found, subject)]
+    words = memory_words(found.memory, found.training.gpus)
     time = _time(found, subject, market)
-    return [("Memory", words), _fits(found, subject), *time, *_shared(found, subject)]
+    return [
+        ("Memory", words),
+        _fits(found, subject),
+        *time,
+        *_offers(market),
+        *_shared(found, subject),
+    ]
 
 
-def _shared(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
-    """How several GPUs share the work, and why so."""
-    if found.training.gpus < 2:
+def _on_cpu(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
+    """Whether this machine has the memory, and how long it takes; a rented one is not known."""
+    from ftui.estimate.memory import PROCESS_GIB
+    from ftui.estimate.words import hours_words
+
+    hardware = subject.hardware
+    if hardware.is_rented:
         return []
-    gpus = subject.hardware.gpus
-    shared = found.strategy(gpus[0] if gpus else None)
-    return [("Shared", f"{shared.name}: {shared.why}")]
+    enough = found.memory.high + PROCESS_GIB <= hardware.memory_gib
+    fits = ("Fits", f"this machine's {hardware.memory_gib:.0f} GiB {'✓' if enough else '✗'}")
+    speed = found.cpu_speed(hardware)
+    taken = found.duration(speed, subject.tokens) if speed else None
+    return [fits, ("Time", hours_words(taken.low, taken.high))] if taken else [fits]
 
 
 def _fits(found: Estimate, subject: Subject) -> tuple[str, str]:
-    """This machine, where it is to train there; else cards by their size."""
+    """The machine's GPU, where that is known; else cards by their size."""
     from ftui.estimate.words import ladder_words
 
-    hardware = subject.hardware
-    if subject.on_cpu:
-        from ftui.estimate.memory import PROCESS_GIB
-
-        enough = found.memory.high + PROCESS_GIB <= hardware.memory_gib
-        return "Fits", f"this machine's {hardware.memory_gib:.0f} GiB {'✓' if enough else '✗'}"
-    if hardware.gpus:
-        fit = found.fit(hardware.gpus[0])
-        return "Fits", f"{hardware.gpus[0].name} {fit.glyph} {fit.word}"
-    return "Fits", ladder_words(found.memory)
+    gpus = subject.hardware.gpus
+    if not gpus:
+        return "Fits", ladder_words(found.memory)
+    fit = found.fit(gpus[0])
+    return "Fits", f"{gpus[0].name} {fit.glyph} {fit.word}"
 
 
 def _time(found: Estimate, subject: Subject, market: Market | None) -> list[tuple[str, str]]:
     """How long it takes there, or on the cheapest machine on offer, and what that costs."""
     from ftui.estimate.market import listed, usual_market
-    from ftui.estimate.words import hours_words
 
-    hardware, tokens, count = subject.hardware, subject.tokens, found.training.gpus
-    if subject.on_cpu:
-        taken = found.duration(found.cpu_speed(hardware), tokens)
-        return [("Time", hours_words(taken.low, taken.high))] if taken else []
+    hardware, count = subject.hardware, found.training.gpus
     if hardware.gpus and not hardware.is_rented:
-        return _taken(found, Offer(hardware.gpus[0], count, None), tokens)
-    offers = market.offers if market else usual_market(count).offers
-    if hardware.gpus:
-        same = [one for one in offers if one.gpu and one.gpu.name == hardware.gpus[0].name]
-        offers = tuple(same) or (listed(hardware.gpus[0], count),)
-    cheapest = found.cheapest(offers)
-    return _taken(found, cheapest, tokens, "" if market else " (list price)") if cheapest else []
+        return _taken(found, Offer(hardware.gpus[0], count, None), subject.tokens)
+    known = market if market and market.offers else usual_market(count)
+    offer = known.asked_for(subject.plan.machine)
+    if offer is None and hardware.gpus:
+        same = [one for one in known.offers if one.gpu and one.gpu.name == hardware.gpus[0].name]
+        offer = found.cheapest(same) or listed(hardware.gpus[0], count)
+        is_listed = known.listed or offer not in same
+    else:
+        offer = offer or found.cheapest(known.offers)
+        is_listed = known.listed
+    which = " (list price)" if is_listed else ""
+    return _taken(found, offer, subject.tokens, which) if offer else []
 
 
 def _taken(
@@ -117,7 +126,23 @@ def _taken(
     told = hours_words(taken.low, taken.high)
     if offer.dollars is not None:
         count = f"{offer.count} × " if offer.count > 1 else ""
-        told += (
-            f" on {count}{offer.gpu.name}, {dollars_words(*taken.dollars(offer.dollars))}{which}"
-        )
+        costs = dollars_words(*taken.dollars(offer.dollars))
+        told += f" on {count}{offer.gpu.name}, {costs}{which}"
     return [("Time", told)]
+
+
+def _offers(market: Market | None) -> list[tuple[str, str]]:
+    """What can be chosen from."""
+    if market is None or not market.offers:
+        return []
+    least = min(one.price for one in market.offers)
+    return [("Offers", f"{len(market.offers)}, from ${least:.2f}/h: m shows them")]
+
+
+def _shared(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
+    """How several GPUs share the work, and why so."""
+    if found.training.gpus < 2:
+        return []
+    gpus = subject.hardware.gpus
+    shared = found.strategy(gpus[0] if gpus else None)
+    return [("Shared", f"{shared.name}: {shared.why}")]

@@ -61,7 +61,7 @@ def offer_rows(found: Estimate, market: Market, *, roomy: bool) -> list[Option]:
     fittings = sorted(found.fittings(market.offers), key=lambda one: one.fit is Fit.NO)
     return [
         Option(
-            str(market.offers.index(one.offer)),
+            str(next(n for n, offer in enumerate(market.offers) if offer is one.offer)),
             f"{one.fit.glyph} {f'{one.fit.word:<9} ' if roomy else ''}{_name(one)}",
             (f"{usable_gib(one.gpu):5.1f} {_bar(found, one)} " if roomy else "")
             + f"{_price(one):>8} {'least' * (one.offer == cheapest):5} {'spot' * one.offer.spot}",

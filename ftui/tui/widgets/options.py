@@ -37,6 +37,8 @@ class Options(OptionList):
         super().__init__(id=id, markup=False, compact=True)
         self._all: tuple[Option, ...] = ()
         self._current = ""
+        self.most: int | None = None
+        """So many rows are in sight at most; the others are scrolled to."""
 
     def fill(self, options: Sequence[Option], current: str, only: str = "") -> None:
         """Show `options` (those that contain `only`), with the highlight on the current answer."""
@@ -49,7 +51,7 @@ class Options(OptionList):
         else:
             words = f"nothing contains {only}" if only else "nothing to choose: type it below"
             self.add_option(Row(f"  {words}", disabled=True))
-        self.styles.max_height = max(len(shown), 1)
+        self.styles.max_height = max(min(len(shown), self.most or len(shown)), 1)
 
     @property
     def choice(self) -> Option | None:
