@@ -91,4 +91,6 @@ def _figure(number: float) -> str:
 
 
 def _thousands(number: float) -> str:
+    if number >= 1_000_000:
+        return f"{number / 1_000_000:,.1f}M"
     return f"{number / 1000:,.1f}k" if number >= 1000 else f"{number:.0f}"

@@ -37,7 +37,7 @@ def fit(
     asked = read_source(source)
     counted = len(named) if gpu and ":" in gpu else 0
     if counted and gpus:
-        raise UsageError("--gpus and the number behind --gpu NAME: say the same: give one of them")
+        raise UsageError("--gpu NAME:COUNT and --gpus both say how many: give one of them")
     count = gpus or counted or max(asked.gpus, 1)
     try:
         found = estimate(asked.settings, _shape(asked, source), count)
@@ -215,7 +215,7 @@ def _row(found: Estimate, one: Fitting, cheapest: Offer | None) -> tuple[str, ..
     price = "" if offer.dollars is None else f"${offer.dollars:.2f}/h"
     speed = found.speed(gpu) if one.fit is not Fit.NO else None
     rate = rate_words(speed.low, speed.high) if speed else ""
-    told = ["least an hour" * (offer == cheapest), "spot" * offer.spot, printable(offer.place)]
+    told = ["lowest price" * (offer == cheapest), "spot" * offer.spot, printable(offer.place)]
     room = f"{usable_gib(gpu):.1f} GiB usable"
     return (
         f"{one.fit.glyph} {one.fit.word}",

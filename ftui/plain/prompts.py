@@ -16,6 +16,8 @@ from ftui.plan.rows_choice import Ask, following
 from ftui.plan.step_data import to_ask
 from ftui.plan.steps import STEPS, Field, Option, Step, World
 from ftui.plan.steps import step as step_of
+from ftui.targets import get
+from ftui.targets.base import Offering
 
 BACK = object()
 OTHER = object()
@@ -145,6 +147,9 @@ def _confirm(plan: Plan, world: World) -> bool:
         console.say(f"  {step.title:<10} {step.summary(plan)}")
         if details := _details(step.all_fields(world), plan):
             console.say(f"  {'':<10} {details}")
+    target = get(plan.target)
+    if isinstance(target, Offering):
+        console.say(f"  it ends at the latest after {target.limits(plan)}")
     return bool(_asked(questionary.confirm("Train now?", default=True)))
 
 

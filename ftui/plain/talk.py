@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -31,13 +33,31 @@ async def _answer_lines(run: Run, endpoint: Endpoint) -> None:
     system = _system_prompt(run)
     if sys.stdin.isatty():
         console.say("One question a line; ctrl+d ends.")
-    while line := (await asyncio.to_thread(sys.stdin.readline)):
+    while line := (await _next_line()):
         if not line.strip():
             continue
         for model in endpoint.models:
             conversation = Conversation(system).ask(line.strip())
             text = await answer(endpoint, model, conversation.messages())
             console.line(f"{model:<6} {text}")
+
+
+async def _next_line() -> str:
+    """A line of stdin, empty at its end. Nobody waits for who reads it, when ftui is to end."""
+    loop = asyncio.get_running_loop()
+    read: asyncio.Future[str] = loop.create_future()
+
+    def tell(line: str) -> None:
+        if not read.done():
+            read.set_result(line)
+
+    def wait() -> None:
+        line = sys.stdin.readline()
+        with contextlib.suppress(RuntimeError):  # ftui has ended meanwhile
+            loop.call_soon_threadsafe(tell, line)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return await read
 
 
 def evaluate(run: Run, serve: Serve, *, limit: int | None, as_json: bool) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def write_files(plan: Plan) -> int:
     """--dry-run: write the run's folder and print where it is, whatever this machine lacks."""
     from ftui.targets import get
+    from ftui.targets.base import Offering
     from ftui.targets.documents import write_documents
     from ftui.targets.prepare import prepare
 
@@ -27,6 +28,8 @@ def write_files(plan: Plan) -> int:
     write_documents(made, plan)
     for problem in target.problems(plan):
         console.say(f"▲ {problem.what}")
+    if isinstance(target, Offering):
+        console.say(f"It would end at the latest after {target.limits(plan)}.")
     console.say("Nothing was started. To train by hand: sh train.sh in this folder:")
     console.line(str(made.folder))
     return ExitCode.OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ftui.data.dataset import Undecided
@@ -55,7 +55,7 @@ def plan_from_flags(
     for override in overrides:
         plan = apply_override(plan, override)
     _refuse_a_long_warm_up(plan, overrides)
-    return dataclasses.replace(plan, machine=dict(map(_pair, machine)))
+    return _with_machine(plan, dict(_pairs(machine)), counted=gpus is not None)
 
 
 def _refuse_two_answers(overrides: Sequence[str]) -> None:
@@ -68,12 +68,30 @@ def _refuse_two_answers(overrides: Sequence[str]) -> None:
             )
 
 
-def _pair(wish: str) -> tuple[str, str]:
-    """`gpu=A100`, taken apart. Raises UsageError."""
-    name, equals, value = wish.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f"--machine {wish}: this is no KEY=VALUE", hint="--machine gpu=A100")
-    return name.strip(), value.strip()
+def _pairs(wishes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """`gpu=A100`, taken apart, each once. Raises UsageError."""
+    seen = set()
+    for wish in wishes:
+        name, equals, value = (part.strip() for part in wish.partition("="))
+        if not equals or not name:
+            raise UsageError(f"--machine {wish}: this is no KEY=VALUE", hint="--machine gpu=A100")
+        if name in seen:
+            raise UsageError(f"--machine {name} is given twice", hint="give one of them")
+        seen.add(name)
+        yield name, value
+
+
+def _with_machine(plan: Plan, machine: Mapping[str, str], *, counted: bool) -> Plan:
+    """The plan on that machine; who names a GPU wants one, unless `counted` says how many.
+
+    Raises UsageError for a GPU of which none is wanted.
+    """
+    asked = dataclasses.replace(plan, machine=machine)
+    if not machine.get("gpu") or plan.gpus:
+        return asked
+    if counted:
+        raise UsageError(f"--machine gpu={machine['gpu']} and --gpus 0", hint="--gpus 1")
+    return dataclasses.replace(asked, gpus=1)
 
 
 def _answered(name: str, plan: Plan, answer: str, world: World, *, ask: bool) -> Plan:

@@ -42,7 +42,9 @@ class Market:
 
     def asked_for(self, machine: Mapping[str, str]) -> Offer | None:
         """The offer that somebody who asks for such a machine has chosen."""
-        chosen = (
-            one for one in self.offers if one.wishes and one.wishes.items() <= machine.items()
-        )
-        return next(chosen, None)
+        asked = {name: value.casefold() for name, value in machine.items()}
+        for offer in self.offers:
+            wishes = {name: value.casefold() for name, value in offer.wishes.items()}
+            if wishes and wishes.items() <= asked.items():
+                return offer
+        return None

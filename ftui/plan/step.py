@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,6 +46,8 @@ class World:
     """Reads the rows of a dataset."""
     format: Format | None = None
     """What a person says that the rows of the dataset are; None = it is found out."""
+    wished: dict[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+    """What was asked of the machines of a target, while another one is looked at."""
     counted: dict[str, RowCount] = field(default_factory=dict, compare=False)
     """The datasets that were read, by path: a step remembers here what took a while to find out."""
 

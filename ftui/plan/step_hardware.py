@@ -23,7 +23,8 @@ def _apply(plan: Plan, answer: str, world: World) -> Plan:
     names = [target.name for target in world.targets]
     if answer not in names:
         raise UsageError(f"there is no target {answer!r}", hint=f"There is {', '.join(names)}.")
-    return dataclasses.replace(plan, target=answer, machine={})  # nobody else knows these wishes
+    world.wished[plan.target] = plan.machine  # nobody else knows these wishes
+    return dataclasses.replace(plan, target=answer, machine=world.wished.get(answer, {}))
 
 
 def _explain(plan: Plan, answer: str, world: World) -> str:

@@ -20,13 +20,17 @@ class Wish:
     """The default, as people read it: `12h`, `any`."""
     check: Callable[[str], object]
     """Raises UsageError for a value that cannot be asked for."""
+    of_gpu: bool = False
+    """Whether it is about the GPU: nothing to ask where there is none."""
 
 
 def wish_field(target: str, wish: Wish) -> Field:
     """A wish as an answer in the wizard, there while the plan's target is this one."""
 
     def read(plan: Plan) -> str:
-        return plan.machine.get(wish.name, wish.usual) if plan.target == target else ""
+        if plan.target != target or (wish.of_gpu and not plan.gpus):
+            return ""
+        return plan.machine.get(wish.name, wish.usual)
 
     def write(plan: Plan, text: str) -> Plan:
         value = text.strip()

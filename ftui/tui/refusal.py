@@ -32,5 +32,5 @@ def refuse_what_cannot_run(blocks: str, problems: Sequence[Problem]) -> None:
         )
     if problems:
         raise TargetUnavailable(
-            f"not launched: it {problems[0].what}", hint=problems[0].key_hint or problems[0].hint
+            f"not launched: {problems[0].what}", hint=problems[0].key_hint or problems[0].hint
         )

@@ -35,7 +35,9 @@ def known(name: str) -> None:
 
 def hired(plan: Plan) -> Hardware:
     named = plan.machine.get("gpu")
-    return Rented(cores=0, memory_gib=0.0, place="shop").of(find(named) if named else None)
+    return Rented(cores=0, memory_gib=0.0, place="shop").of(
+        find(named) if named else None, plan.gpus
+    )
 
 
 WISH = Wish("gpu", "GPU type", "T4 or H100.", "any", known)
@@ -44,7 +46,7 @@ SPOT, DEMAND = {"spot": "yes"}, {"spot": "no"}
 OFFERS = (
     Offer(SMALL, 1, 0.25, spot=True, place="north", wishes={"gpu": "T4", **SPOT}),
     Offer(LARGE, 1, 2.5, place="south [b]east[/b]", wishes={"gpu": "H100", **DEMAND}),
-    Offer(SMALL, 1, 7.0, place="west", wishes={"gpu": "T4", **DEMAND, "most": "7"}),
+    Offer(SMALL, 1, 70.0, place="west", wishes={"gpu": "T4", **DEMAND, "most": "70"}),
 )
 
 
@@ -107,13 +109,21 @@ async def test_a_rented_machine_is_asked_for_in_the_hardware_step(
         await shows(pilot, "ftui · review", "shop · T4", "at the latest after 12 h")
 
 
-async def test_the_wishes_of_a_target_are_not_asked_of_another(tmp_path: Path) -> None:
-    async with stage(tmp_path).run_test(size=(120, 40)) as pilot:
+async def test_the_wishes_of_a_target_are_its_own_and_come_back_with_it(tmp_path: Path) -> None:
+    async with stage(tmp_path, machine={"gpu": "H100"}).run_test(size=(120, 40)) as pilot:
         await to_hardware(pilot)
-        await shows(pilot, "GPU type")
+        await shows(pilot, "GPU type", "shop, 1 × H100")
         await pilot.press("up")
         await shows(pilot, "This machine trains")
         assert "GPU type" not in screen_text(pilot.app)
+        await pilot.press("enter")
+        await shows(pilot, "ftui · review")
+        await pilot.press("escape")
+        await shows(pilot, "● This machine", "local, 1 GPU")
+        await pilot.press("down")
+        await shows(pilot, "GPU type", "H100")
+        await pilot.press("enter")
+        await shows(pilot, "ftui · review", "shop · H100")
 
 
 async def test_what_is_on_offer_stands_beside_the_need_the_cheapest_that_fits_marked(
@@ -130,11 +140,14 @@ async def test_what_is_on_offer_stands_beside_the_need_the_cheapest_that_fits_ma
             for price in ("$0.25/h", "$2.50/h")
         )
         assert "✓" in small
-        assert "least spot" in small
+        assert "least" in small
         assert "✓" in large
         assert "least" not in large
+        assert text.count("▸") == 1, "one pointer, in the list that has the keys"
         await pilot.press("tab", "down")
-        await shows(pilot, "1 × H100, on demand, south [b]east[/b]")
+        text = await shows(pilot, "1 × H100, on demand, south", "[b]east[/b]")
+        assert "▸" in next(line for line in text.splitlines() if "$2.50/h" in line)
+        assert text.count("▸") == 1
 
 
 async def test_a_machine_that_is_chosen_is_asked_for(tmp_path: Path) -> None:
@@ -174,7 +187,7 @@ async def test_hours_and_dollars_are_those_of_the_offer_that_is_chosen(tmp_path:
         await pilot.press("m")
         await shows(pilot, "the shop's offers of 14:05", "1 × T4, spot, north: ")
         await pilot.press("tab", "down", "down", "enter", "escape")
-        text = await shows(pilot, "ftui · review", "shop · T4", "on T4, $0.")
+        text = await shows(pilot, "ftui · review", "shop · T4", "on T4, $")
         assert "(list" not in text
 
 
@@ -185,7 +198,7 @@ async def test_what_an_earlier_choice_asked_for_goes_with_it(tmp_path: Path) -> 
         await pilot.press("m")
         await shows(pilot, "the shop's offers of 14:05", "tab machines")
         await pilot.press("tab", "down", "down", "enter")
-        await shows(pilot, "chosen: gpu T4, spot no, most 7")
+        await shows(pilot, "chosen: gpu T4, spot no, most 70")
         await pilot.press("up", "enter")
         await shows(pilot, "chosen: gpu H100, spot no")
         await pilot.press("escape")

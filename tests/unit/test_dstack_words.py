@@ -188,6 +188,32 @@ def test_a_plan_without_gpus_takes_the_cheapest_machine_whatever_is_in_it() -> N
     assert (one.gpu, one.count, one.dollars, one.wishes) == (None, 0, 0.5, {})
 
 
+def test_machines_that_train_together_are_offered_at_the_price_of_each() -> None:
+    found = offers.offers({"job_plans": [{"offers": [offer(3.0)]}]})
+    [one] = market.chosen(found, 1, Options(nodes=2))
+    assert (one.dollars, one.place) == (3.0, "each of 2 machines, aws us-east-1")
+    assert "max_price" not in one.wishes  # which is asked for each of them
+
+
+def test_of_several_machines_the_one_that_failed_is_named() -> None:
+    first = {"status": "terminated", "termination_reason": "terminated_by_server"}
+    second = {
+        "status": "failed",
+        "termination_reason": "container_exited_with_error",
+        "exit_status": 7,
+    }
+    told = {
+        "status": "failed",
+        "run_spec": {"run_name": "a-run"},
+        "jobs": [{"job_submissions": [one]} for one in (first, second)],
+        "latest_job_submission": first,
+    }
+    standing = states.standing(told)
+    assert standing.code == 7
+    assert standing.why.startswith("machine 2 of 2 failed: exit code 7")
+    assert "dstack logs a-run --job 1" in standing.why
+
+
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────
 
 TWO = """\

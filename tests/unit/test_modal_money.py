@@ -45,7 +45,7 @@ def test_without_a_login_the_prices_are_those_of_the_list(nobody: None) -> None:
     target = ModalTarget()
     assert isinstance(target, Offering)
     market = target.market(plan_of(2))
-    assert market.source == "Modal's list of 2026-07-01"
+    assert market.source == "Modal's list of 2026-07-01, cores and memory too"
     by_name = {one.wishes["gpu"]: one for one in market.offers}
     assert by_name["H100"].dollars == pytest.approx(gpu.dollars("H100", 2))
     assert by_name["H100"].count == 2

@@ -9,6 +9,7 @@ import pytest
 from ftui.errors import UsageError
 from ftui.estimate.estimate import Estimate, estimate
 from ftui.estimate.market import listed, usual_market, with_ours
+from ftui.plan.flags import plan_from_flags
 from ftui.plan.gpus import find, usual_name
 from ftui.plan.hardware import Gpu, Hardware
 from ftui.plan.models import known_models
@@ -22,6 +23,7 @@ from ftui.targets.dstack import options as dstack_options
 from ftui.targets.dstack.offers import card
 from ftui.targets.modal import gpu as modal_gpu
 from ftui.targets.modal import options as modal_options
+from ftui.targets.world import survey
 
 PRESET = find_preset("llama3-8b-qlora")
 LLAMA = next(one for one in known_models() if one.id == PRESET.settings["base_model"])
@@ -179,7 +181,8 @@ def test_what_ends_a_run_at_the_latest_is_told_with_its_price() -> None:
     assert isinstance(dstack, Offering)
     an_hour = modal_gpu.dollars("H100", 2)
     told = modal.limits(plan("modal", gpus=2, gpu="H100", max_dollars="10"))
-    assert told == f"{10 / an_hour:.3g} h ($10.00 at ${an_hour:.2f}/h), all tries together"
+    hours = f"{10 / an_hour:.3g} h ($10.00 at ${an_hour:.2f}/h)"
+    assert told == f"{hours}, all tries together, and half an hour to save"
     assert modal.limits(plan("modal")).startswith("12 h ($")
     assert dstack.limits(plan("dstack", max_price="2.5")) == "12h, at no more than $2.50/h"
     assert dstack.limits(plan("dstack", gpus=2)) == "12h, at no more than $8.00/h"
@@ -188,3 +191,40 @@ def test_what_ends_a_run_at_the_latest_is_told_with_its_price() -> None:
 def test_the_price_of_an_unknown_offer_sorts_last() -> None:
     offers = sorted([Offer(None, 0, None), Offer(None, 0, 3.0)], key=lambda one: one.price)
     assert Market(tuple(offers), "").offers[0].dollars == 3.0
+
+
+# Flags
+
+
+def flagged(*machine: str, gpus: str | None = None, preset: str = "nano-sql-lora") -> Plan:
+    return plan_from_flags(
+        survey(), preset=preset, config=None, target="modal", gpus=gpus, machine=machine
+    )
+
+
+def test_who_names_a_gpu_gets_one() -> None:
+    assert flagged("gpu=H100").gpus == 1
+    assert flagged("gpu=H100", gpus="4").gpus == 4
+    assert flagged("max_hours=2").gpus == 0
+
+
+@pytest.mark.parametrize(
+    ("machine", "gpus", "words"),
+    [
+        (["gpu=H100"], "0", "--gpus 0"),
+        (["gpu=H100", "gpu=A10"], None, "given twice"),
+        (["gpu"], None, "no KEY=VALUE"),
+    ],
+)
+def test_a_wish_that_contradicts_another_is_refused(
+    machine: list[str], gpus: str | None, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        flagged(*machine, gpus=gpus)
+
+
+@pytest.mark.parametrize("wish", ["max_hours=1e9", "max_hours=0.0001", "max_dollars=1e9"])
+def test_a_limit_that_is_a_slip_of_the_keyboard_is_refused(wish: str) -> None:
+    name, _, value = wish.partition("=")
+    with pytest.raises(UsageError):
+        modal_options.parse({name: value})

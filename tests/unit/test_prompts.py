@@ -146,7 +146,7 @@ def test_a_rented_machine_is_asked_for_beside_what_is_on_offer(
     assert answered.machine == {"gpu": "H100", "max_dollars": "20"}
     told = capsys.readouterr()
     assert "Modal's list of" in told.err
-    assert "least an hour" in told.out
+    assert "lowest price" in told.out
     assert "✗ Modal has no GPU 'FOO'" in told.err
     flags = plan_from_flags(
         survey(),

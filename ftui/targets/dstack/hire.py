@@ -13,7 +13,7 @@ from ftui.targets.dstack.options import SPOT
 
 
 def _wish(name: str, label: str, help: str, usual: str) -> Wish:
-    return Wish(name, label, help, usual, lambda text: options.parse({name: text}))
+    return Wish(name, label, help, usual, lambda text: options.parse({name: text}), name == "gpu")
 
 
 WISHES = (

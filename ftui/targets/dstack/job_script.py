@@ -50,7 +50,7 @@ tail -n +1 -f --pid=$$ events.jsonl | sed -u -n '/^{end}$/q; /./s/^/{mark}/p' &
 events=$!
 {board}{train}
 code=$?
-printf '\n{end}\n' >>events.jsonl && wait $events
+printf '\\n{end}\\n' >>events.jsonl && wait $events
 if [ -d out ]; then
   # The results are lost with the container: it waits up to {minutes} min until they are fetched.
   echo "{mark}{ready}$code"

@@ -39,8 +39,7 @@ async def _asked(plan: Plan, asked: Options) -> Market:
         spec = {"run_name": _NAME, "configuration": _configuration(plan, asked, fleets)}
         found = offers(await api.plan(spec, most=_MOST, to_run=False))
     of_day = f"dstack's offers of {time.strftime('%H:%M')}"
-    kinds = chosen(found, plan.gpus, asked)
-    return Market(tuple(_of_all(one, asked.nodes) for one in kinds), of_day)
+    return Market(tuple(chosen(found, plan.gpus, asked)), of_day)
 
 
 def _configuration(plan: Plan, asked: Options, fleets: list[str]) -> Json:
@@ -70,7 +69,7 @@ def chosen(found: Iterable[Offer], gpus: int, asked: Options) -> Iterator[Offer]
             return
         if (offer.gpu, offer.spot) not in seen:
             seen.add((offer.gpu, offer.spot))
-            yield _agreed(offer, asked, gpus)
+            yield _each(_agreed(offer, asked, gpus), asked.nodes)
 
 
 def _agreed(offer: Offer, asked: Options, gpus: int) -> Offer:
@@ -81,9 +80,11 @@ def _agreed(offer: Offer, asked: Options, gpus: int) -> Offer:
     return dataclasses.replace(offer, wishes={**offer.wishes, "max_price": f"{cents / 100:g}"})
 
 
-def _of_all(offer: Offer, nodes: int) -> Offer:
-    """The offer at the price of as many machines as train together."""
+def _each(offer: Offer, nodes: int) -> Offer:
+    """The offer as one of the machines that train together, at the price of that one.
+
+    Several need so much less time that the training costs the same.
+    """
     if nodes == 1:
         return offer
-    place = f"{nodes} machines, {offer.place}"
-    return dataclasses.replace(offer, dollars=offer.price * nodes, place=place)
+    return dataclasses.replace(offer, place=f"each of {nodes} machines, {offer.place}")

@@ -42,7 +42,7 @@ class DstackTarget(Supervised):
         except TargetUnavailable as error:
             place = error.what
         found = Rented(cores=0, memory_gib=0.0, place=place)
-        return found.of(hire.gpu_for(plan)) if plan else found
+        return found.of(hire.gpu_for(plan), plan.gpus) if plan else found
 
     def problems(self, plan: Plan) -> list[Problem]:
         """No login, or data too large to travel. The server itself is asked at the launch."""

@@ -10,13 +10,13 @@ from ftui.targets.modal import gpu, options
 
 
 def _wish(name: str, label: str, help: str, usual: str) -> Wish:
-    return Wish(name, label, help, usual, lambda text: options.parse({name: text}))
+    return Wish(name, label, help, usual, lambda text: options.parse({name: text}), name == "gpu")
 
 
 WISHES = (
     _wish("gpu", "GPU type", f"Which kind: {', '.join(gpu.OFFERS)}.", "cheapest"),
-    _wish("max_hours", "Hours at most", "All tries together end after so many hours.", "12"),
-    _wish("max_dollars", "Dollars at most", "All tries together end at this price.", "none"),
+    _wish("max_hours", "Hours at most", "All tries together; then it saves and ends.", "12"),
+    _wish("max_dollars", "Dollars at most", "All tries together; then it saves and ends.", "none"),
     _wish("retries", "Retries", "How often it is tried again after a crash.", "3"),
 )
 """What the wizard asks, beside the plan."""
@@ -37,8 +37,9 @@ def _name_for(plan: Plan) -> str:
 
 
 def limits(plan: Plan) -> str:
-    """`12 h or $20, 3 retries`. Raises UsageError."""
+    """`12 h ($13.44 at $1.12/h), all tries together, …`. Raises UsageError."""
     asked = options.parse(plan.machine)
     an_hour = gpu.dollars(_name_for(plan) if plan.gpus else "", plan.gpus)
     hours = asked.hours(an_hour)
-    return f"{hours:.3g} h (${hours * an_hour:,.2f} at ${an_hour:.2f}/h), all tries together"
+    told = f"{hours:.3g} h (${hours * an_hour:,.2f} at ${an_hour:.2f}/h), all tries together"
+    return f"{told}, and half an hour to save"

@@ -21,7 +21,9 @@ def market(plan: Plan) -> Market:
     options.parse(plan.machine)
     rates, place = asyncio.run(_asked())
     offers = tuple(_offers(plan.gpus, rates, place))
-    return Market(tuple(sorted(offers, key=lambda one: one.price)), rates.source)
+    source = f"{rates.source}, cores and memory too"
+    listed = rates.source == gpu.LISTED.source
+    return Market(tuple(sorted(offers, key=lambda one: one.price)), source, listed)
 
 
 async def rates_now(api: Api) -> tuple[Rates, str]:

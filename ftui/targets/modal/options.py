@@ -14,6 +14,8 @@ from ftui.targets.remote.wishes import kept, parsed
 KEY = "modal"
 """Where run.json keeps it, under `extra`."""
 _MOST_RETRIES = 10
+_RANGES = {"max_hours": (0.05, 720.0), "max_dollars": (0.1, 100_000.0)}
+"""More is a slip of the keyboard, and with less nothing can be trained."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def _value(name: str, text: str) -> Any:
         number = float(text)
     except ValueError:
         number = math.nan
-    if 0 < number < math.inf:
+    least, most = _RANGES[name]
+    if least <= number <= most:
         return number
     raise UsageError(f"--machine {name}={text}: {text!r} is no number above 0")

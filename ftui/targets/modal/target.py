@@ -47,7 +47,7 @@ class ModalTarget(Supervised):
         except TargetUnavailable as error:
             place = error.what
         found = Rented(cores=CORES, memory_gib=float(MEMORY_GIB), place=place)
-        return found.of(hire.gpu_for(plan)) if plan else found
+        return found.of(hire.gpu_for(plan), plan.gpus) if plan else found
 
     def problems(self, plan: Plan) -> list[Problem]:
         """No package, no login, or GPUs that Modal has not. Modal itself is asked at the launch."""

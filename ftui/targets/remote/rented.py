@@ -20,9 +20,9 @@ class Rented(Hardware):
         """As many as are asked for."""
         return (self.gpus[0] if self.gpus else _GPU,) * count
 
-    def of(self, gpu: Gpu | None) -> Rented:
-        """Machines with that kind of GPU; None = nobody knows yet which."""
-        return replace(self, gpus=(gpu,) if gpu else ())
+    def of(self, gpu: Gpu | None, count: int) -> Rented:
+        """A machine with so many of that kind of GPU; None = nobody knows yet which."""
+        return replace(self, gpus=(gpu,) * count if gpu else ())
 
     @property
     def is_rented(self) -> bool:
@@ -31,8 +31,11 @@ class Rented(Hardware):
 
     @property
     def words(self) -> str:
-        """`project main, http://… · H100`: the machine itself is found at the launch."""
-        return f"{self.place} · {self.gpus[0].name}" if self.gpus else self.place
+        """`project main, http://… · 2 × H100`: the machine itself is found at the launch."""
+        if not self.gpus:
+            return self.place
+        count = f"{len(self.gpus)} × " if len(self.gpus) > 1 else ""
+        return f"{self.place} · {count}{self.gpus[0].name}"
 
     @property
     def gpu_words(self) -> str:

@@ -110,10 +110,10 @@ class MemoryScreen(Screen[None]):
                     yield Static("", id="terms", markup=False)
                 with Vertical(id="machines"):
                     yield Static("", id="gpus", markup=False)
-                    yield Options(id="offers")
+                    yield Options(id="offers", one_of_several=True)
                     yield Static("", id="market", classes="quiet", markup=False)
             yield Static("", id="ways-title", markup=False)
-            yield Options(id="ways")
+            yield Options(id="ways", one_of_several=True)
             yield Static("", id="about", classes="quiet", markup=False)
         yield Notice(id="problem")
         yield Footer()

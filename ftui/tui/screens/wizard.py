@@ -286,10 +286,10 @@ class WizardScreen(Screen[None]):
             self.query_one("#problem", Notice).show(error)
             return
         self._plan = plan
-        if self._index + 1 < len(self._steps):
-            self._index += 1
-            await self._show_step()
-        else:
+        last = self._index + 1 == len(self._steps)
+        self._index += not last
+        await self._show_step()
+        if last:
             self.app.open_review(plan, on_plan=self.go_on_from)
 
     # ── Looking for an option, and leaving the step ──────────────────────────────────────────

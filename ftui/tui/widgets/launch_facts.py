@@ -24,7 +24,7 @@ class LaunchFacts(VerticalScroll):
     """Stands beside the config, or under it where there is little room."""
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id, can_focus=False)
+        super().__init__(id=id)
 
     def compose(self) -> ComposeResult:
         """Empty until the facts are known."""
@@ -42,6 +42,8 @@ class LaunchFacts(VerticalScroll):
             told = "\n".join(map(_blocker, facts.problems))
             blockers.update(_section("It cannot run here", told, "$error"))
             parts = [_section("The command, in the run's own folder", command)]
+            if facts.limits:
+                parts.append(_section("It would end at the latest after", facts.limits))
         else:
             ends = f"\nending at the latest after {facts.limits}" if facts.limits else ""
             parts = [

@@ -61,7 +61,7 @@ def lines(found: Estimate, subject: Subject, market: Market | None = None) -> li
         ("Memory", words),
         _fits(found, subject),
         *time,
-        *_offers(market),
+        *_offers(subject, market),
         *_shared(found, subject),
     ]
 
@@ -131,10 +131,12 @@ def _taken(
     return [("Time", told)]
 
 
-def _offers(market: Market | None) -> list[tuple[str, str]]:
-    """What can be chosen from."""
-    if market is None or not market.offers:
+def _offers(subject: Subject, market: Market | None) -> list[tuple[str, str]]:
+    """What can be chosen from, where machines are rented."""
+    if not subject.hardware.is_rented:
         return []
+    if market is None or not market.offers:
+        return [("Offers", "m shows them")]
     least = min(one.price for one in market.offers)
     return [("Offers", f"{len(market.offers)}, from ${least:.2f}/h: m shows them")]
 

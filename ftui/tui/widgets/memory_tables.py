@@ -64,7 +64,8 @@ def offer_rows(found: Estimate, market: Market, *, roomy: bool) -> list[Option]:
             str(next(n for n, offer in enumerate(market.offers) if offer is one.offer)),
             f"{one.fit.glyph} {f'{one.fit.word:<9} ' if roomy else ''}{_name(one)}",
             (f"{usable_gib(one.gpu):5.1f} {_bar(found, one)} " if roomy else "")
-            + f"{_price(one):>8} {'least' * (one.offer == cheapest):5} {'spot' * one.offer.spot}",
+            + f"{_price(one):>8} {'least' * (one.offer == cheapest):5} "
+            + "spot" * (one.offer.spot and roomy),
         )
         for one in fittings
     ]

@@ -33,10 +33,12 @@ class Options(OptionList):
     class Past(Message):
         """Down was pressed on the last row."""
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(self, *, id: str, one_of_several: bool = False) -> None:
         super().__init__(id=id, markup=False, compact=True)
         self._all: tuple[Option, ...] = ()
         self._current = ""
+        self._one_of_several = one_of_several
+        """Whether there are other lists: then only the one that has the keys has a pointer."""
         self.most: int | None = None
         """So many rows are in sight at most; the others are scrolled to."""
 
@@ -61,12 +63,22 @@ class Options(OptionList):
 
     def watch_highlighted(self, highlighted: int | None) -> None:
         """Keep a pointer at the highlighted row, so that it can be seen without colour."""
+        self._point()
+        super().watch_highlighted(highlighted)
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Another list has the keys, or this one."""
+        super().watch_has_focus(has_focus)
+        self._point()
+
+    def _point(self) -> None:
+        pointed = self.has_focus or not self._one_of_several
         for index, row in enumerate(self.options):
             if row.id is not None:
-                line = self._line(self._option(row.id), index == highlighted)
+                here = pointed and index == self.highlighted
+                line = self._line(self._option(row.id), here)
                 if row.prompt != line:
                     self.replace_option_prompt_at_index(index, line)
-        super().watch_highlighted(highlighted)
 
     def action_cursor_down(self) -> None:
         """One row down; stays on the last one."""
