@@ -370,16 +370,16 @@ def chat(flags: dict[str, Any], run: str, on: str, hours: float) -> int:
     Without a terminal: one question a line on stdin, both answers on stdout.
     """
     from ftui.runs.store import find
-    from ftui.serve.place import serving_on
+    from ftui.serve.place import Where
 
-    found, serve = find(run), serving_on(on, hours)
+    found, where = find(run), Where(on, hours)
     if _has_screen() and not flags["plain"]:
         from ftui.tui.app import Chat, run_app
 
-        return run_app(Chat(found, serve), glyphs=flags["glyphs"])
+        return run_app(Chat(found, where.serve), glyphs=flags["glyphs"])
     from ftui.plain import talk
 
-    return talk.chat(found, serve)
+    return talk.chat(found, where)
 
 
 @cli.command(name="eval")
@@ -392,9 +392,9 @@ def evaluate(run: str, limit: int | None, on: str, hours: float, as_json: bool) 
     """Count the right answers of base and tuned model."""
     from ftui.plain import talk
     from ftui.runs.store import find
-    from ftui.serve.place import serving_on
+    from ftui.serve.place import Where
 
-    return talk.evaluate(find(run), serving_on(on, hours), limit=limit, as_json=as_json)
+    return talk.evaluate(find(run), Where(on, hours), limit=limit, as_json=as_json)
 
 
 @cli.command()

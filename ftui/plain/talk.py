@@ -14,15 +14,15 @@ from ftui.plain import console
 from ftui.runs.failure import doubt
 from ftui.runs.model import Run
 from ftui.serve.evaluate import Score
-from ftui.serve.place import Serve
+from ftui.serve.place import Where, last_words
 from ftui.targets.endpoint import Endpoint, Phase
 
 T = TypeVar("T")
 
 
-def chat(run: Run, serve: Serve) -> int:
+def chat(run: Run, on: Where) -> int:
     """One question a line on stdin; the answers of base and tuned on stdout."""
-    asyncio.run(_with_endpoint(run, serve, lambda endpoint: _answer_lines(run, endpoint)))
+    asyncio.run(_with_endpoint(run, on, lambda endpoint: _answer_lines(run, endpoint)))
     return ExitCode.OK
 
 
@@ -60,9 +60,9 @@ async def _next_line() -> str:
     return await read
 
 
-def evaluate(run: Run, serve: Serve, *, limit: int | None, as_json: bool) -> int:
+def evaluate(run: Run, on: Where, *, limit: int | None, as_json: bool) -> int:
     """Ask the held-out questions of the run's preset and print the score."""
-    score = measure(run, serve, limit=limit)
+    score = measure(run, on, limit=limit)
     if as_json:
         console.document(score.to_json())
     else:
@@ -70,7 +70,7 @@ def evaluate(run: Run, serve: Serve, *, limit: int | None, as_json: bool) -> int
     return ExitCode.OK
 
 
-def measure(run: Run, serve: Serve, *, limit: int | None = None) -> Score:
+def measure(run: Run, on: Where, *, limit: int | None = None) -> Score:
     """Serve base and tuned, ask both every held-out question, keep the score in the run folder."""
     from ftui.plan.presets import find
     from ftui.runs.store import read_record
@@ -94,7 +94,7 @@ def measure(run: Run, serve: Serve, *, limit: int | None = None) -> Score:
     async def ask(endpoint: Endpoint) -> Score:
         return await judging.evaluate(endpoint, evaluation, progress, limit=limit)
 
-    score = asyncio.run(_with_endpoint(run, serve, ask))
+    score = asyncio.run(_with_endpoint(run, on, ask))
     judging.save(score, run)
     return score
 
@@ -123,19 +123,23 @@ def _mark(correct: bool) -> str:
     return "✓" if correct else "✗"
 
 
-async def _with_endpoint(run: Run, serve: Serve, use: Callable[[Endpoint], Awaitable[T]]) -> T:
+async def _with_endpoint(run: Run, on: Where, use: Callable[[Endpoint], Awaitable[T]]) -> T:
     def show_phase(phase: Phase) -> None:
         console.say(f"◌ vLLM: {phase.words}")
 
     doubtful = doubt(run)
     if doubtful:
         console.say(f"▲ {run.name}: {doubtful}")
-    async with serve(run, show_phase) as endpoint:
+    if on.rents:
+        console.say(f"● {on.terms(run)}")
+    async with on.serve(run, show_phase) as endpoint:
         if endpoint.terms:
             console.say(f"● {endpoint.terms}")
         answered = await use(endpoint)
-        if endpoint.terms:
+        if on.rents:
             console.say("◌ giving the machine back")
+    if told := last_words(run):
+        console.say(f"✓ {told}")
     return answered
 
 

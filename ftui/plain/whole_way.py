@@ -43,7 +43,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
     from ftui.runs.stop_on import remember
     from ftui.runs.store import state
     from ftui.runtimes import find
-    from ftui.serve.server import serve_run
+    from ftui.serve.place import Where
     from ftui.targets import get
     from ftui.targets.base import Offering
     from ftui.targets.documents import write_documents
@@ -69,7 +69,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
         code = follow.until_ended(made)
         asks_its_own_data = plan.get("datasets") == plan.preset.settings.get("datasets")
         if code == ExitCode.OK and plan.preset.evaluation is not None and asks_its_own_data:
-            talk.show(talk.measure(made, serve_run))
+            talk.show(talk.measure(made, Where()))
     except KeyboardInterrupt:
         if not state(made).ended:
             console.say(f"\nThe run goes on without you. See it: ftui watch {made.name}")

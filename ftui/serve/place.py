@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from ftui.runs.model import Run
 from ftui.serve.server import serve_run
-from ftui.targets import get
+from ftui.targets import TARGETS, get
 from ftui.targets.base import Serving
 from ftui.targets.endpoint import Endpoint, Phase
+from ftui.targets.local import LocalTarget
+from ftui.targets.renting import Priced
+from ftui.targets.vllm import log
+from ftui.text import duration, printable
 
 HOURS = 1.0
 """A rented machine is given back after so many hours, whoever still talks to it."""
@@ -18,9 +23,41 @@ Serve = Callable[[Run, Callable[[Phase], None]], AbstractAsyncContextManager[End
 """Starts a server, tells how far it is, and ends it when the context is left."""
 
 
-def serving_on(name: str, hours: float = HOURS) -> Serve:
-    """How a run is served on a target. Raises UsageError for one that there is not."""
-    target = get(name)
-    if isinstance(target, Serving):
-        return lambda run, on_phase: target.serve(run, on_phase, hours)
-    return serve_run
+@dataclass(frozen=True)
+class Where:
+    """A target that serves, and for how many hours at most, where it rents a machine for that.
+
+    Raises UsageError for a target that there is not.
+    """
+
+    name: str = LocalTarget.name
+    hours: float = HOURS
+
+    def __post_init__(self) -> None:
+        get(self.name)
+
+    @property
+    def rents(self) -> bool:
+        """Whether it costs something."""
+        return isinstance(get(self.name), Serving)
+
+    @property
+    def serve(self) -> Serve:
+        """How a run is served there."""
+        target = get(self.name)
+        if isinstance(target, Serving):
+            return lambda run, on_phase: target.serve(run, on_phase, self.hours)
+        return serve_run
+
+    def terms(self, run: Run) -> str:
+        """`Modal · L4 · $1.12/h · ends after 1 h`, before anything is rented. Raises FtuiError."""
+        target = get(self.name)
+        price = f" · {target.serving_terms(run)}" if isinstance(target, Priced) else ""
+        return f"{target.title}{price} · ends after {duration(self.hours * 3600)}"
+
+
+def last_words(run: Run) -> str:
+    """What a target said of the end of its machine: `ended after $0.42`; nothing where none did."""
+    lines = log.read(run.folder / "serve.log").rstrip().rpartition("\n")[2]
+    name, colon, words = lines.partition(": ")
+    return printable(words) if colon and name in TARGETS else ""

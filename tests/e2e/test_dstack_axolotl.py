@@ -15,7 +15,7 @@ import pytest
 from ftui import demo
 from ftui.errors import TargetUnavailable
 from ftui.runs.store import find
-from ftui.serve.place import serving_on
+from ftui.serve.place import Where
 from ftui.targets.endpoint import Endpoint, Phase, Stage
 from ftui.targets.vllm import client
 from tests.standins.dstack_host.lab import TOKEN, Lab, lab
@@ -56,7 +56,7 @@ async def test_one_command_trains_on_dstack_and_the_adapter_that_came_home_is_se
     assert dstack.at_work() == []
 
     phases: list[Phase] = []
-    async with serving_on("dstack", 0.5)(run, phases.append) as endpoint:
+    async with Where("dstack", 0.5).serve(run, phases.append) as endpoint:
         assert dstack.at_work() != []
         said = {model: await streamed(endpoint, model) for model in endpoint.models}
         assert "SELECT COUNT(*) FROM rivers" in said["tuned"]

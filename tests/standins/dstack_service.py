@@ -12,7 +12,7 @@ from ftui import paths
 from ftui.errors import FtuiError
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import write_record
-from ftui.serve.place import serving_on
+from ftui.serve.place import Where
 from ftui.targets.dstack import serve_start
 from tests.standins.adapter import make_run
 from tests.standins.dstack_server import DstackServer
@@ -57,6 +57,6 @@ def records() -> list[Path]:
 async def refused(run: Run) -> FtuiError:
     """Why a run is not served."""
     with pytest.raises(FtuiError) as caught:
-        async with serving_on("dstack")(run, lambda _: None):
+        async with Where("dstack").serve(run, lambda _: None):
             pass
     return caught.value

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from ftui import paths
-from ftui.errors import FtuiError, RunFailed
+from ftui.errors import FtuiError, RunFailed, TargetUnavailable
 from ftui.runs import store
 from ftui.runs.model import Run, RunRecord
 from ftui.targets.endpoint import Endpoint, Phase, Stage
@@ -52,6 +52,8 @@ class Models:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     speaks: asyncio.Event = field(default_factory=asyncio.Event)
     """Until it is set, an answer stops after its first word."""
+    ending: FtuiError | None = None
+    """Raised by the end of the server."""
     running: int = 0
     streaming: int = 0
     asked: list[tuple[str, list[Message], float | None]] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Models:
             yield self.endpoint
         finally:
             self.running -= 1
+            if self.ending is not None:
+                raise self.ending
 
     async def stream(
         self,
@@ -224,6 +228,19 @@ async def test_words_are_shown_as_they_come(run: Run, models: Models) -> None:
         assert "SELECT 1" not in text
         models.speaks.set()
         await shows(pilot, "SELECT 1", "2 tokens")
+
+
+async def test_a_server_that_does_not_end_is_told_before_the_screen_goes(
+    run: Run, models: Models
+) -> None:
+    models.ending = TargetUnavailable("it has not ended, and may cost on", hint="see its log")
+    app = ChatStage(run, models)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-ready"))
+        await pilot.press("escape")
+        await shows(pilot, "✗ it has not ended, and may cost on", "see its log", "esc leaves")
+        await pilot.press("escape")
+        await until(pilot, lambda: bool(app._exit))
 
 
 async def test_esc_stops_the_answers_keeps_what_was_said_then_leaves(

@@ -129,7 +129,7 @@ async def test_a_save_in_an_editor_that_was_opened_for_other_answers_changes_not
         assert opened[1] != path, "each has a file of its own"
         assert path.read_text() == first + "weight_decay: 0.1\n"
         await pilot.press("enter", "enter")
-        await shows(pilot, "✗ not launched: it needs a GPU")
+        await shows(pilot, "✗ not launched: needs a GPU")
         assert stage.prepared == []
 
 

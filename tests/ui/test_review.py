@@ -61,7 +61,7 @@ async def test_a_target_that_lacks_something_says_so_and_refuses(
     async with review(stage, "large-qlora", size) as pilot:
         await shows(pilot, "It cannot run here", "✗ needs a GPU", "→ try another preset")
         await pilot.press("enter", "enter")
-        await shows(pilot, "✗ not launched: it needs a GPU")
+        await shows(pilot, "✗ not launched: needs a GPU")
         assert stage.prepared == []
 
 
@@ -167,7 +167,7 @@ async def test_yes_to_everything_launches_at_once_and_the_chat_follows(tmp_path:
 async def test_yes_to_what_cannot_run_stays_and_says_why(tmp_path: Path) -> None:
     app = StageApp(Launch(begin(preset("large-qlora"), MACHINE)), Stage(tmp_path).services())
     async with app.run_test() as pilot:
-        await shows(pilot, "✗ not launched: it needs a GPU")
+        await shows(pilot, "✗ not launched: needs a GPU")
         assert isinstance(app.screen, ReviewScreen)
         await pilot.press("escape")
     assert app.return_value is ExitCode.UNAVAILABLE

@@ -13,7 +13,7 @@ import pytest
 
 from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut, UsageError
 from ftui.runs.model import Run
-from ftui.serve.place import serving_on
+from ftui.serve.place import Where
 from ftui.targets.dstack import serve_start
 from ftui.targets.dstack.login import Login
 from ftui.targets.dstack.serve_cargo import Cargo
@@ -42,7 +42,7 @@ def run(dstack: DstackServer) -> Run:
 @pytest.fixture
 def serving_it(run: Run) -> Callable[[], Any]:
     """Serves the run for as long as a context lasts."""
-    return lambda: serving_on("dstack", 0.5)(run, lambda _: None)
+    return lambda: Where("dstack", 0.5).serve(run, lambda _: None)
 
 
 async def test_both_models_answer_through_dstack_and_then_it_has_ended(
@@ -50,7 +50,7 @@ async def test_both_models_answer_through_dstack_and_then_it_has_ended(
 ) -> None:
     phases: list[Phase] = []
     dstack.printed = b"(Worker pid=3) INFO Starting to load model x...\r\n"
-    async with serving_on("dstack", 0.5)(run, phases.append) as endpoint:
+    async with Where("dstack", 0.5).serve(run, phases.append) as endpoint:
         assert dstack.at_work() == [NAME]
         for name in ("base", "tuned"):
             assert await client.answer(endpoint, name, QUESTION) == f"I am {name}"
@@ -85,7 +85,7 @@ async def test_a_server_that_is_silent_for_a_while_does_not_matter(
             dstack.silent = True
             asyncio.get_running_loop().call_later(0.2, setattr, dstack, "silent", False)
 
-    async with serving_on("dstack")(run, hang_up) as endpoint:
+    async with Where("dstack").serve(run, hang_up) as endpoint:
         assert await client.answer(endpoint, "tuned", QUESTION) == "I am tuned"
     assert silences == 3
     assert dstack.ended == [NAME]

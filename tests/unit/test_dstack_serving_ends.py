@@ -16,7 +16,7 @@ import pytest
 from ftui import paths
 from ftui.errors import TargetUnavailable, TimedOut
 from ftui.runs.model import Run
-from ftui.serve.place import serving_on
+from ftui.serve.place import Where
 from ftui.targets.dstack import serve_end, serve_record, serving
 from ftui.targets.dstack.serve_record import Service
 from tests.standins.dstack_server import WAY, DstackServer
@@ -38,15 +38,15 @@ def run(dstack: DstackServer) -> Run:
 @pytest.fixture
 def serving_it(run: Run) -> Callable[[], Any]:
     """Serves the run for as long as a context lasts."""
-    return lambda: serving_on("dstack", 0.5)(run, lambda _: None)
+    return lambda: Where("dstack", 0.5).serve(run, lambda _: None)
 
 
 CHAT = """
 import asyncio, sys
 from ftui.runs.store import find
-from ftui.serve.place import serving_on
+from ftui.serve.place import Where
 async def main():
-    async with serving_on("dstack")(find("amber"), lambda _: None):
+    async with Where("dstack").serve(find("amber"), lambda _: None):
         print("ready", flush=True)
         await asyncio.sleep(600)
 asyncio.run(main())

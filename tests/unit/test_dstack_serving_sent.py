@@ -11,7 +11,7 @@ import pytest
 
 from ftui.errors import TimedOut
 from ftui.runs.model import Run
-from ftui.serve.place import serving_on
+from ftui.serve.place import Where
 from ftui.targets.dstack import parcel, serve_start
 from ftui.targets.endpoint import Phase, Stage
 from ftui.targets.vllm import client
@@ -64,7 +64,7 @@ async def test_a_large_model_is_sent_once_the_container_is_reached(
             loop = asyncio.get_running_loop()
             loop.call_later(0.2, (container / "off").unlink)
 
-    async with serving_on("dstack")(run, wake) as endpoint:
+    async with Where("dstack").serve(run, wake) as endpoint:
         assert await client.answer(endpoint, "tuned", QUESTION) == "I am tuned"
     assert (container / "serving" / "arrived").exists()
     weights = "adapter_model.safetensors"

@@ -14,6 +14,7 @@ from ftui.errors import ExitCode
 from ftui.plain import follow, talk
 from ftui.plain.follow import STARTS
 from ftui.runs.model import Run, RunState
+from ftui.serve.place import Where
 from ftui.targets.endpoint import Endpoint
 from ftui.targets.local import LocalTarget
 from ftui.targets.resume import resume
@@ -86,5 +87,6 @@ def test_who_talks_with_lost_numbers_is_warned(
         yield Endpoint("http://127.0.0.1:1", tuned="tuned")
 
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert talk.chat(run, serve) == ExitCode.OK
+    monkeypatch.setattr("ftui.serve.place.serve_run", serve)
+    assert talk.chat(run, Where()) == ExitCode.OK
     assert f"▲ {run.name}: its numbers were lost" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ftui.errors import TargetUnavailable
 from ftui.targets.dstack.login import Login
+from ftui.targets.loopback import is_here
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,6 +39,10 @@ class Refused(TargetUnavailable):
         self.code = code
 
 
+class Foreign(Refused):
+    """What answers is no dstack server: nobody knows what became of the question."""
+
+
 class LogEntry(NamedTuple):
     """A piece of a job's output, as it came from its terminal: not a line."""
 
@@ -60,6 +65,7 @@ class Api:
             base_url=self.login.url,
             headers={"Authorization": f"Bearer {self.login.token}"},
             timeout=httpx2.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
+            trust_env=not is_here(self.login.url),  # a proxy has no part in what stays here
         )
         return self
 
@@ -127,8 +133,11 @@ class Api:
     # ── Changing ─────────────────────────────────────────────────────────────────────────────
 
     async def apply(self, plan: Json) -> Json:
-        """Start the run that was planned."""
-        chosen = {key: plan.get(key) for key in ("run_spec", "current_resource")}
+        """Start the run that was planned; Refused where one of its name is at work.
+
+        Without a `current_resource`, the server changes no run that is there already.
+        """
+        chosen = {"run_spec": plan.get("run_spec"), "current_resource": None}
         answer = await self._project("runs/apply", {"plan": chosen, "force": False})
         return self._object(answer, "id", "status")
 
@@ -222,7 +231,7 @@ class Api:
         return [self._object(one, *keys) for one in answer]
 
     def _foreign(self) -> TargetUnavailable:
-        return Refused(
+        return Foreign(
             "what answers there is no dstack server, or one of another version",
             where=self.login.url,
             hint="ftui speaks with dstack 0.22; check the url in ~/.dstack/config.yml",

@@ -21,6 +21,10 @@ _USUAL_SECONDS = 72 * 3600.0
 """How long a fleet that says nothing keeps an unused machine."""
 _PATIENCE_SECONDS = 900.0
 """How long giving it back may take after that."""
+_MOST_SECONDS = 3600.0
+"""The longest that anybody waits for it."""
+_OFTEN_SECONDS, _SELDOM_SECONDS = 600.0, 60.0
+"""After the first time, the server is asked with the second between two questions."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,10 @@ async def left(api: Api, run: Json) -> Left:
 
 async def given_back(api: Api, known: Left, pause: float) -> str:
     """Wait until the machines of a run that is over are given back; how that ended, in words."""
-    end = time.monotonic() + known.seconds + _PATIENCE_SECONDS
-    while known.costs and time.monotonic() < end:
-        await asyncio.sleep(pause)
+    began = time.monotonic()
+    end = began + min(known.seconds + _PATIENCE_SECONDS, _MOST_SECONDS)
+    while known.costs and (now := time.monotonic()) < end:
+        await asyncio.sleep(pause if now - began < _OFTEN_SECONDS else _SELDOM_SECONDS)
         with contextlib.suppress(TargetUnavailable):
             known = await left(api, known.run)
     return f"{known.words}; dstack fleet lists it" if known.costs else known.words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +16,17 @@ KEY = "dstack"
 
 SPOT = ("auto", "spot", "on-demand")
 _DURATION = (r"\d+[smhdw]", "a duration, such as 30m or 12h")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LEAST_SECONDS, _MOST_SECONDS = 180, 30 * 86400
+_MOST_DOLLARS = 1000.0
+"""Whoever asks for a longer time, or a dearer machine, has slipped on the keyboard."""
 _CARD = r"[A-Za-z][A-Za-z0-9._+-]*"
 _FORMS: Mapping[str, tuple[str, str]] = {
     "install": ("", "yes or no"),
     "gpu": (rf"{_CARD}(?:,{_CARD})*(?::\d+GB)?", "a GPU's name, as A100 or A100:80GB"),
     "spot_policy": ("|".join(SPOT), f"one of {', '.join(SPOT)}"),
-    "max_price": ("", "a number of dollars an hour"),
-    "max_duration": _DURATION,
+    "max_price": ("", f"a number of dollars an hour, at most {_MOST_DOLLARS:.0f}"),
+    "max_duration": (_DURATION[0], "a duration from 3m to 30d, such as 12h"),
     "idle_duration": _DURATION,
     "retry_duration": _DURATION,
     "create_secrets": ("", "yes or no"),
@@ -60,6 +63,12 @@ class Options:
     nodes: int = 1
     """Machines that train together, each with so many GPUs."""
 
+    @property
+    def all_seconds(self) -> int:
+        """How long all tries may take together; where no machine is taken away, there is one."""
+        once = seconds(self.max_duration)
+        return once if self.spot_policy == "on-demand" else once + seconds(self.retry_duration)
+
     def price_cap(self, gpus: int) -> float:
         """The most that an hour of one machine may cost, in dollars."""
         return self.max_price or (_GPU_DOLLARS * gpus if gpus else _CPU_DOLLARS)
@@ -75,14 +84,20 @@ def parse(wishes: Mapping[str, str]) -> Options:
     return parsed(Options, wishes, "dstack", _value)
 
 
+def seconds(duration: str) -> int:
+    """A duration as dstack writes it."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
 def _value(name: str, text: str) -> Any:
     if name in _SWITCHES and text.lower() in _YES_OR_NO:
         return _YES_OR_NO[text.lower()]
     if name == "max_price":
         with contextlib.suppress(ValueError):
-            if 0 < float(text) < math.inf:
+            if 0 < float(text) <= _MOST_DOLLARS:
                 return float(text)
     elif name not in _SWITCHES and re.fullmatch(_FORMS[name][0], text, re.ASCII):
-        return int(text) if name == "nodes" else text
+        if name != "max_duration" or _LEAST_SECONDS <= seconds(text) <= _MOST_SECONDS:
+            return int(text) if name == "nodes" else text
     wanted = _FORMS[name][1]
     raise UsageError(f"--machine {name}={text}: {text!r} is not {wanted}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from ftui.errors import TargetUnavailable, UsageError
 from ftui.plan.offer import Offer
 from ftui.targets.dstack import states
-from ftui.targets.dstack.api import Api, Json
+from ftui.targets.dstack.api import Api, Json, Refused
 from ftui.targets.dstack.offers import offers
 
 _TRIED, _OLDEST = (0, 22), (0, 20)
@@ -70,25 +71,53 @@ async def refuse_taken(api: Api, name: str) -> None:
     """Raises UsageError when another run of that name is at work."""
     other = await api.run(name)
     if other is not None and not states.standing(other).over:
-        raise UsageError(
-            f"a run named {name!r} is at work in the dstack project {api.login.project!r}",
-            where=api.login.url,
-            hint=f"see it: dstack ps; end it: dstack stop {name}",
-        )
+        raise _taken(name, api.login.url)
 
 
-async def known_secrets(api: Api, wanted: Mapping[str, str], *, create: bool) -> frozenset[str]:
-    """The names of the project's secrets. `wanted`: by environment variable, the secret's name.
+def refuse_update(plan: Json, name: str, where: str) -> None:
+    """Raises UsageError when a plan would change a run that is at work, instead of starting one."""
+    if plan.get("action") not in (None, "create"):
+        raise _taken(name, where)
+
+
+def _taken(name: str, where: str) -> UsageError:
+    return UsageError(
+        f"a run named {name!r} is at work in the dstack project already",
+        where=where,
+        hint=f"see it: dstack ps; end it: dstack stop {name}",
+    )
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secrets of a project, as far as anybody tells."""
+
+    names: frozenset[str] = frozenset()
+    listed: bool = True
+    """Whether the server tells them: not to members of a project who do not manage it."""
+
+
+async def known_secrets(api: Api, wanted: Mapping[str, str], *, create: bool) -> Secrets:
+    """The secrets of the project. `wanted`: by environment variable, the secret's name.
 
     Those that it lacks are made of this environment's variables first, where a person says so.
+    Where nobody tells, those are taken to be there without which the run fails anyway.
     """
-    known = await api.secrets()
+    if not wanted:
+        return Secrets()
+    try:
+        known = await api.secrets()
+    except Refused as refused:
+        if refused.code != "forbidden" or create:
+            raise
+        needed = {name for variable, name in wanted.items() if variable in _NEEDED}
+        return Secrets(frozenset(needed), listed=False)
     for variable, name in wanted.items() if create else ():
         value = os.environ.get(variable)
         if value and name not in known:
             await api.create_secret(name, value)
             known |= {name}
-    return known
+    return Secrets(known)
 
 
 def refuse_missing(wanted: Mapping[str, str], known: Collection[str], where: str) -> None:
@@ -102,13 +131,18 @@ def refuse_missing(wanted: Mapping[str, str], known: Collection[str], where: str
             )
 
 
-def advice(wanted: Mapping[str, str], known: Collection[str]) -> list[str]:
+def advice(wanted: Mapping[str, str], known: Secrets) -> list[str]:
     """A line on each secret that the project lacks, and that the run may do without."""
+    if not known.listed:
+        return [
+            "only managers of the project are told its secrets, and you are none: no token of the "
+            "hub goes along, which a gated model or dataset needs"
+        ]
     return [
         f"the project has no secret {name!r} ({variable}), which a gated model or dataset needs: "
         + _remedy(variable, name)
         for variable, name in wanted.items()
-        if variable not in _NEEDED and name not in known
+        if variable not in _NEEDED and name not in known.names
     ]
 
 

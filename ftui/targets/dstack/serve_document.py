@@ -2,8 +2,9 @@
 
 It is a service, not a task with a forwarded port: dstack's own server (or the gateway, where the
 project has one) lets requests through to it and asks each for the person's dstack token, so there
-is no key of its own to keep, and nothing that has to stay connected meanwhile. vLLM listens on the
-container's loopback alone; dstack comes there over ssh.
+is no key of its own to keep, and nothing that has to stay connected meanwhile. dstack passes a
+request on as it came, so the token reaches the container: what runs there is to be trusted with it.
+vLLM listens on the container's loopback alone; dstack comes there over ssh.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ ARRIVED = f"{FOLDER}/arrived"
 """A file that the job waits for: what is sent over ssh is there."""
 IMAGE = "vllm/vllm-openai:latest"
 PORT = 8000
+_LEAST_DISK_GB, _IMAGE_DISK_GB = 100, 60
 _HUB = "hf_token"
 """What the project's secret with a token of the model hub is called."""
+HUB_SECRET = {"HF_TOKEN": _HUB}
+"""By environment variable, the secret that may be needed where the hub is asked."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def _lines(wish: Wish) -> Iterator[str]:
     yield "resources:"
     yield "  cpu: x86:2.."
     yield f"  gpu: {gpu_request(wish.needs.gpus, wish.needs.gpu_memory_gib)}"
-    yield "  disk: 100GB.."
+    yield f"  disk: {_disk_gb(wish.needs)}GB.."
     if wish.needs.gpus > 1:
         yield "  shm_size: 16GB  # GPUs exchange data through it"
     yield f"spot_policy: {wish.options.spot_policy}"
@@ -133,6 +137,12 @@ def _job(wish: Wish) -> Iterator[str]:
 
 def _folder(wish: Wish) -> str:
     return f"/workspace/{wish.name}"
+
+
+def _disk_gb(needs: Needs) -> int:
+    """Room for the image, and a model as large as the GPUs' memory."""
+    model = round(needs.gpus * needs.gpu_memory_gib)
+    return max(_LEAST_DISK_GB, model + _IMAGE_DISK_GB)
 
 
 def _minutes(wish: Wish) -> int:

@@ -57,7 +57,8 @@ def claimed(run: Run) -> Iterator[int]:
     try:
         yield handle
     finally:
-        if not os.fstat(handle).st_size:  # nothing was begun
+        known = os.fstat(handle)
+        if known.st_nlink and not known.st_size:  # it is still ours, and nothing was begun
             file.unlink(missing_ok=True)
         os.close(handle)
 
@@ -79,6 +80,11 @@ def write(handle: int, service: Service) -> None:
     os.pwrite(handle, data, 0)
     os.ftruncate(handle, len(data))
     os.fsync(handle)
+
+
+def forget(handle: int) -> None:
+    """Have the record say nothing: there is no service of ours. Raises OSError."""
+    os.ftruncate(handle, 0)
 
 
 def read(handle: int) -> Service | None:

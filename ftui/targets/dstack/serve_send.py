@@ -50,6 +50,7 @@ async def _asked(door: Shell, command: str, source: Path | None = None) -> str:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     if process.returncode:
         why = complaint.decode(errors="replace").strip()
         raise ShellFailed("the container cannot be reached", why=why)

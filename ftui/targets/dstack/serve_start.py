@@ -44,7 +44,7 @@ class Start:
         self._reached: Stage | None = None
         self._told = ""
         self._runs_since = 0.0
-        self._sent = not wish.cargo.sent
+        self._sending, self._sent = False, not wish.cargo.sent
         self._submission, self._after = "", ""
         """Whose log is read, and the time of the newest piece of it."""
 
@@ -113,6 +113,10 @@ class Start:
     async def _send(self, run: Json) -> bool:
         """Send what is too large to travel with the configuration; whether it is there."""
         try:
+            if not self._sending:
+                self._sending = True
+                size = sum(here.stat().st_size for here, _ in self._wish.cargo.sent)
+                self._note(f"sending the model over ssh: {size / 2**20:,.0f} MiB")
             await serve_send.send(self._wish.cargo.sent, run, await self._api.ssh_key())
         except (Unreachable, ShellFailed) as error:
             self._note(f"the model could not be sent yet: {error}")
@@ -185,7 +189,7 @@ class Start:
 
 def _no_token(why: str) -> TargetUnavailable:
     return TargetUnavailable(
-        "the base model is gated, and the dstack project has no token of the hub",
+        "the base model is gated, and no token of the hub went along from the dstack project",
         why=why,
         hint='agree to its licence on the hub; then dstack secret set hf_token "$HF_TOKEN"',
     )

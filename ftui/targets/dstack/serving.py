@@ -25,16 +25,19 @@ from ftui.targets.dstack import (
     serve_price,
     serve_record,
 )
-from ftui.targets.dstack.api import Api, Json
+from ftui.targets.dstack.api import Api, Foreign, Json, Refused
 from ftui.targets.dstack.login import Login
 from ftui.targets.dstack.offers import words
 from ftui.targets.dstack.serve_document import Wish
 from ftui.targets.dstack.serve_record import Service
 from ftui.targets.dstack.serve_start import Start
 from ftui.targets.endpoint import Endpoint, Phase
+from ftui.targets.vllm.command import models_of
 
 LEAVE_SECONDS = 120.0
 """How long to wait for the service to end; its guard goes on alone if that is not enough."""
+LEFT_BEHIND_SECONDS = 30.0
+"""How long a start may be held up by ending what was left behind."""
 _POLL_SECONDS = 0.1
 
 
@@ -52,22 +55,31 @@ async def serve(
     account = await asyncio.to_thread(_account, run)
     log_file = run.folder / "serve.log"
     async with Api(account) as api:
-        await _end_left_behind()
+        lasting = await _end_left_behind()
         with _claimed(run) as lock:
             advice = await preflight.version_advice(api)
             await preflight.refuse_no_fleet(api)
-            wish = await asyncio.to_thread(_written, run, hours, await api.secrets())
+            wish = await _wished(api, run, hours, advice)
             await preflight.refuse_taken(api, wish.name)
-            plan = await _planned(api, run, wish, log_file, advice)
+            plan = await _planned(api, run, wish, log_file, [*advice, *lasting])
             service = Service(account.project, wish.name, log=str(log_file))
             async with _guarded(run, service, lock):
                 start = Start(api, wish, log_file, on_phase)
                 endpoint = await _ready(api, plan, start, service, lock)
-                following = asyncio.create_task(start.follow_log())
-                try:
-                    yield endpoint
-                finally:
-                    following.cancel()
+                async with _followed(start):
+                    terms = " · ".join((endpoint.terms, *lasting))
+                    yield dataclasses.replace(endpoint, terms=terms)
+
+
+@asynccontextmanager
+async def _followed(start: Start) -> AsyncIterator[None]:
+    """The log of a service comes home while this context lasts."""
+    following = asyncio.create_task(start.follow_log())
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
 
 
 def _account(run: Run) -> Login:
@@ -77,14 +89,22 @@ def _account(run: Run) -> Login:
     return serve_price.login_of(run)
 
 
-async def _end_left_behind() -> None:
-    """End what was left behind by an ftui and a guard that were killed. One that cannot be ended
-    now stays on record."""
+async def _end_left_behind() -> list[str]:
+    """End what was left behind by an ftui and a guard that were killed.
+
+    A line on each that has not ended soon; it stays on record, for the next ftui.
+    """
+    lasting = []
     for file, service in serve_record.left_behind():
-        with contextlib.suppress(FtuiError):
+        try:
             if service is not None:
-                await serve_end.end(service)
+                async with asyncio.timeout(LEFT_BEHIND_SECONDS):
+                    await serve_end.end(service)
+        except (FtuiError, TimeoutError):
+            lasting.append(f"{service.name} was left behind and may cost on: dstack ps")
+        else:
             file.unlink(missing_ok=True)
+    return lasting
 
 
 @contextlib.contextmanager
@@ -96,6 +116,18 @@ def _claimed(run: Run) -> Iterator[int]:
         except OSError as error:
             raise _impossible(error) from error
         yield lock
+
+
+async def _wished(api: Api, run: Run, hours: float, advice: list[str]) -> Wish:
+    """What is served, written down. A line is added to the advice where a token may be missing.
+
+    Raises RunFailed (there is nothing to serve), RunNotFound, TargetUnavailable.
+    """
+    models = await asyncio.to_thread(models_of, run)
+    wanted = {} if models.local else serve_document.HUB_SECRET
+    secrets = await preflight.known_secrets(api, wanted, create=False)
+    advice += preflight.advice(wanted, secrets)
+    return await asyncio.to_thread(_written, run, hours, secrets.names)
 
 
 def _written(run: Run, hours: float, secrets: frozenset[str]) -> Wish:
@@ -115,7 +147,13 @@ def _written(run: Run, hours: float, secrets: frozenset[str]) -> Wish:
 
 async def _ready(api: Api, plan: Json, start: Start, service: Service, lock: int) -> Endpoint:
     """Submit the service, keep its id, and wait until it answers. Raises as `serve` does."""
-    taken = await api.apply(plan)
+    try:
+        taken = await api.apply(plan)
+    except Foreign:  # dstack may have taken it behind whatever answers
+        raise
+    except Refused:
+        serve_record.forget(lock)  # one of that name would be somebody else's
+        raise
     try:
         serve_record.write(lock, dataclasses.replace(service, id=str(taken["id"])))
         return await start.until_ready()
@@ -126,7 +164,7 @@ async def _ready(api: Api, plan: Json, start: Start, service: Service, lock: int
 async def _planned(api: Api, run: Run, wish: Wish, log_file: Path, advice: list[str]) -> Json:
     """What is submitted, with its files handed in; the log begins with the machine it would get.
 
-    Raises TargetUnavailable when there is none.
+    Raises TargetUnavailable when there is none, UsageError when a run of its name is at work.
     """
     configuration = hand_in.configuration(run.folder / serve_document.DOCUMENT)
     files = hand_in.travelling(configuration, run.folder)
@@ -139,14 +177,16 @@ async def _planned(api: Api, run: Run, wish: Wish, log_file: Path, advice: list[
         archives = await hand_in.uploaded(api, files)
     except OSError as error:
         raise _impossible(error) from error
-    return await api.plan(spec | {"file_archives": archives})
+    plan = await api.plan(spec | {"file_archives": archives})
+    preflight.refuse_update(plan, wish.name, api.login.url)
+    return plan
 
 
 @asynccontextmanager
 async def _guarded(run: Run, service: Service, lock: int) -> AsyncIterator[None]:
     """A guard that ends the service, at the latest when this context is left.
 
-    Leaving raises TargetUnavailable or TimedOut when it did not end.
+    Where the guard did not come to that, the service is ended here. Leaving raises TargetUnavailable or TimedOut when it did not end.
     """
     record_file = serve_record.file_of(run)
     command = [sys.executable, "-m", "ftui.targets.dstack.serve_guard", str(record_file), str(lock)]
@@ -167,11 +207,29 @@ async def _guarded(run: Run, service: Service, lock: int) -> AsyncIterator[None]
     try:
         yield
     finally:
-        await _let_go(guard, service)
+        told = await _let_go(guard, service)
+        if guard.returncode:
+            if told:
+                raise _not_ended(service, told)
+            await _end_here(record_file, service, lock)
 
 
-async def _let_go(guard: subprocess.Popen[bytes], service: Service) -> None:
-    """Have the guard end the service, and wait until it has. Raises TargetUnavailable, TimedOut."""
+async def _end_here(record_file: Path, service: Service, lock: int) -> None:
+    """End the service: its guard was killed. Raises TargetUnavailable."""
+    recorded = serve_record.read(lock)
+    if recorded is None:
+        return
+    try:
+        words = await serve_end.end(recorded)
+    except FtuiError as error:
+        raise _not_ended(service, f"its guard was killed; {error}") from error
+    with contextlib.suppress(OSError):  # the run's folder may be gone
+        serve_end.note(Path(service.log), words)
+    record_file.unlink(missing_ok=True)
+
+
+async def _let_go(guard: subprocess.Popen[bytes], service: Service) -> str:
+    """Have the guard end the service, and wait until it has; why it could not. Raises TimedOut."""
     assert guard.stdin is not None
     assert guard.stdout is not None
     guard.stdin.close()
@@ -188,14 +246,13 @@ async def _let_go(guard: subprocess.Popen[bytes], service: Service) -> None:
                 why="a process of ftui that stays behind sees to it",
                 hint=f"see dstack ps; dstack stop -x {service.name}",
             )
-        if guard.returncode:
-            raise _not_ended(service, said.read().decode(errors="replace"))
+        return said.read().decode(errors="replace")
 
 
 def _not_ended(service: Service, why: str) -> TargetUnavailable:
     return TargetUnavailable(
         f"{service.name} may not have ended on dstack, and may cost on",
-        why=why or f"its guard failed; see {service.log}",
+        why=why,
         hint=f"see dstack ps; dstack stop -x {service.name}",
     )
 

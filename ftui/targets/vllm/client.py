@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut, UsageError
 from ftui.targets.endpoint import Endpoint
@@ -155,15 +154,9 @@ def _client(endpoint: Endpoint) -> httpx2.AsyncClient:
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {},
         timeout=httpx2.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
-        trust_env=not _is_here(endpoint),  # a proxy must not see what stays on this machine
+        trust_env=not is_here(endpoint.base_url),  # a proxy must not see what stays on this machine
         verify=endpoint.base_url.startswith("https:"),  # reading certificates costs 60 ms
     )
-
-
-def _is_here(endpoint: Endpoint) -> bool:
-    """Whether it is on this machine's own loopback."""
-    host = urlsplit(endpoint.base_url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from ftui.plan.presets import find as find_preset
 from ftui.runs.failure import doubt
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
-from ftui.serve.place import Serve
+from ftui.serve.place import Serve, last_words
 from ftui.serve.server import serve_run
 from ftui.targets.vllm.client import stream as stream_answer
 from ftui.tui import theme
@@ -127,7 +127,11 @@ class ChatScreen(Screen[None]):
         finally:
             self._ready = False
             self._show_terms("")
-            if self._leaving and self.is_current:
+            if self._error is not None:
+                self._leaving = False  # what may cost on is read before the screen goes
+            elif self._leaving and self.is_current:
+                if told := last_words(self.talked_to):
+                    self.app.notify(told, markup=False)
                 self.app.call_later(self.app.action_back)
             self._changed()
 

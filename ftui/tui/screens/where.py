@@ -18,7 +18,7 @@ from ftui.errors import FtuiError, RunNotFound
 from ftui.plan.step import Option
 from ftui.runs.model import Run
 from ftui.runs.store import read_record
-from ftui.serve.place import HOURS, Serve, serving_on
+from ftui.serve.place import HOURS, Serve, Where
 from ftui.targets import TARGETS, get
 from ftui.targets.base import Serving, Target
 from ftui.targets.local import LocalTarget
@@ -91,7 +91,7 @@ class WhereScreen(ModalScreen[Serve | None]):
 
     @on(Options.OptionSelected)
     def _chosen(self, event: Options.OptionSelected) -> None:
-        self.dismiss(serving_on(event.option_id or HERE, HOURS))
+        self.dismiss(Where(event.option_id or HERE).serve)
 
 
 def terms_of(target: Target, run: Run) -> str:
