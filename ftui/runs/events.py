@@ -4,11 +4,11 @@ Written by ftui/axolotl_plugin (inside axolotl) and by the supervisor; read by e
 `{"v": 1, "ts": 1795339679.1, "event": "log", "step": 12, "max_steps": 375, "epoch": 0.1,
   "values": {"loss": 0.41, "grad_norm": 0.6, "learning_rate": 0.002}}`
 
-Of ftui: launched (pid; of a later try also again, from_step, aside: see Try) · stop_requested
-(why, if a tripwire asked) · exit (code; negative = signal;
-why, if it never began; what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss,
-memory, log_size) · cost (dollars so far, an_hour: dollars of an hour now; of a rented machine, from
-time to time) · phase (words: where a run elsewhere stands, such as waiting for a machine).
+Of ftui: launched (pid; of a later try also again, from_step, aside: see history.Try) ·
+stop_requested (why, if a tripwire asked) · exit (code; negative = signal; why, if it never began;
+what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss, memory, log_size) · cost
+(dollars so far, an_hour: dollars of an hour now; of a rented machine, from time to time) · phase
+(words: where a run elsewhere stands, such as waiting for a machine).
 Of axolotl: train_begin (vocabulary: tokens the model chooses from; warmup_steps) · step · log ·
 evaluating (again and again while it lasts) · eval · saving · save (path) · train_end · saved (the
 final weights).

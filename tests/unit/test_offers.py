@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ from ftui.targets.dstack.offers import card
 from ftui.targets.modal import gpu as modal_gpu
 from ftui.targets.modal import options as modal_options
 from ftui.targets.world import survey
+from ftui.tui.services import Services
 
 PRESET = find_preset("llama3-8b-qlora")
 LLAMA = next(one for one in known_models() if one.id == PRESET.settings["base_model"])
@@ -228,3 +230,16 @@ def test_a_limit_that_is_a_slip_of_the_keyboard_is_refused(wish: str) -> None:
     name, _, value = wish.partition("=")
     with pytest.raises(UsageError):
         modal_options.parse({name: value})
+
+
+@pytest.mark.parametrize(
+    ("target", "kinds"),
+    [("local", {"train", "serve"}), ("dstack", {"serve"}), ("modal", {"serve"})],
+)
+def test_training_elsewhere_needs_no_axolotl_here(
+    target: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FTUI_HOME", str(tmp_path))
+    for name in ("FTUI_TRAIN_PYTHON", "FTUI_SERVE_PYTHON"):
+        monkeypatch.delenv(name, raising=False)
+    assert {str(kind) for kind in Services().missing(plan(target))} == kinds

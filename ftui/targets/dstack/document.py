@@ -77,7 +77,8 @@ def document(wish: Wish) -> str:
 def _lines(wish: Wish) -> Iterator[str]:
     options, folder = wish.options, f"/workspace/{wish.name}"
     yield f"# {' '.join(wish.title.split())}"
-    yield "# Trains this run on dstack. ftui submits exactly this; without ftui, in this folder:"
+    yield "# Trains this run on dstack. ftui submits this, and in FTUI_UNTIL (job.sh) the time at"
+    yield "# which the last try ends; without ftui, in this folder:"
     yield f"#   dstack apply -f {DOCUMENT}"
     yield f"# Its results wait for you, once it is `ready`. While `dstack attach {wish.name}` runs:"
     yield f"#   ssh {wish.name} tar cC {folder} out | tar x"

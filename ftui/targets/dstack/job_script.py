@@ -48,7 +48,7 @@ cd -- "$(dirname -- "$0")" || exit 1
 # Events leave with the log, each as one marked line, until a line that says `{end}`.
 tail -n +1 -f --pid=$$ events.jsonl | sed -u -n '/^{end}$/q; /./s/^/{mark}/p' &
 events=$!
-{board}{train}
+{board}{until}{train}
 code=$?
 printf '\\n{end}\\n' >>events.jsonl && wait $events
 if [ -d out ]; then
@@ -61,10 +61,23 @@ exit $code
 """
 
 
+_UNTIL = """\
+# Each try of dstack has max_duration anew. All together end at {variable}, a time in seconds since
+# 1970, where ftui has set it.
+left=0
+if [ -n "${variable}" ]; then
+  left=$(({variable} - $(date +%s)))
+  if [ $left -le 0 ]; then
+    echo "the time for all tries together is over: this one does not train"
+    exit 1
+  fi
+fi
+"""
+"""What comes before training; `timeout 0` lets it take as long as it takes."""
 _OTHERS = """
 if [ "$DSTACK_NODE_RANK" != 0 ]; then
   # The first machine tells the events and keeps the results; this one only helps.
-  {train}
+  {until}{train}
   exit
 fi
 """

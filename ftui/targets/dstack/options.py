@@ -85,7 +85,10 @@ def parse(wishes: Mapping[str, str]) -> Options:
 
 
 def seconds(duration: str) -> int:
-    """A duration as dstack writes it."""
+    """A duration as dstack writes it. Raises UsageError."""
+    form, words = _DURATION
+    if not re.fullmatch(form, duration, re.ASCII):
+        raise UsageError(f"{duration!r} is not {words}")
     return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 

@@ -96,15 +96,20 @@ async def _end_left_behind() -> list[str]:
     """
     lasting = []
     for file, service in serve_record.left_behind():
-        try:
-            if service is not None:
-                async with asyncio.timeout(LEFT_BEHIND_SECONDS):
-                    await serve_end.end(service)
-        except (FtuiError, TimeoutError):
-            lasting.append(f"{service.name} was left behind and may cost on: dstack ps")
-        else:
+        if service is None or await _has_ended_soon(service):
             file.unlink(missing_ok=True)
+        else:
+            lasting.append(f"{service.name} was left behind and may cost on: dstack ps")
     return lasting
+
+
+async def _has_ended_soon(service: Service) -> bool:
+    try:
+        async with asyncio.timeout(LEFT_BEHIND_SECONDS):
+            await serve_end.end(service)
+    except (FtuiError, TimeoutError):
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -93,11 +93,13 @@ def waiting(
     stands, which its target knows better.
     """
     title, why = _WAITING.get(state, _WAITING[RunState.STARTING])
+    if state is not RunState.STOPPING:
+        why = printable(phase) or why
     lines = [
         Content.assemble(
             (f"{state.glyph} {title}", "bold"), (f"   {duration(time.time() - since)}", "$accent")
         ),
-        Content.styled(f"  {printable(phase) or why}", "$secondary"),
+        Content.styled(f"  {why}", "$secondary"),
     ]
     if begins:
         lines.append(Content(f"  It {begins}."))

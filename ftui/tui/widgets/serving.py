@@ -14,11 +14,6 @@ from ftui.tui import theme
 from ftui.tui.widgets.lines import explain
 from ftui.tui.widgets.run_words import nice_path
 
-_WORDS = {
-    Stage.STARTING: "vLLM starts",
-    Stage.LOADING: "the model is loaded",
-    Stage.CHECKING: "the model says its first word",
-}
 _USUAL = (Stage.STARTING, Stage.LOADING, Stage.CHECKING)
 _WORDS = {
     Stage.MACHINE: "a machine is found",
