@@ -44,10 +44,10 @@ def export(run: Run, target: str, hours: float | None, key_from: str, *, as_json
         raise UsageError(f"{target} leaves no endpoint in place", hint=f"--serve {able}")
     key = _key(key_from)
     try:
-        exported = place.export(run, key, hours, lambda words: console.say(f"◌ {words}"))
         record = read_record(run)
         extra = {**record.extra, _EXTRA: {"target": target}}
-        write_record(run, dataclasses.replace(record, extra=extra))
+        write_record(run, dataclasses.replace(record, extra=extra))  # --end is to find any rest
+        exported = place.export(run, key, hours, lambda words: console.say(f"◌ {words}"))
     except OSError as error:
         where, why = str(error.filename or run.folder), (error.strerror or str(error)).lower()
         raise TargetUnavailable(
@@ -108,7 +108,10 @@ def _document(run: Run, target: str, exported: Exported, key_from: str) -> dict[
 
 def _tell(run: Run, title: str, exported: Exported, key_from: str) -> None:
     idle = duration(exported.idle_seconds)
-    by_itself = "by itself after " + duration(exported.hours * 3600) if exported.hours else "never"
+    by_itself = "never by itself"
+    if exported.hours:
+        hours = duration(exported.hours * 3600)
+        by_itself = f"by itself after {hours}; if nobody asks then, at the next question"
     busy = f"${exported.dollars:.2f}/h ({exported.machine}; {exported.prices})"
     console.say(f"✓ {run.name} can be asked on {title}")
     console.table(
@@ -122,7 +125,8 @@ def _tell(run: Run, title: str, exported: Exported, key_from: str) -> None:
             ),
             ("", f"from a question until {idle} after the last one. The first answer takes"),
             ("", "minutes, and whoever knows the address can wake it, with a wrong key too"),
-            ("  ends", f"{by_itself}; now: ftui export {run.name} --end, or {exported.end}"),
+            ("  ends", by_itself),
+            ("", f"now: ftui export {run.name} --end, or {exported.end}"),
         ]
     )
     console.line()

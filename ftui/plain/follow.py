@@ -19,6 +19,7 @@ from ftui.runs.store import read_record, state
 from ftui.runs.tail import EventFollower, LogFollower
 from ftui.runs.tripwires import Trip, Tripwire
 from ftui.targets import get
+from ftui.targets.take_up import Rescue
 from ftui.text import duration, shorten
 
 if TYPE_CHECKING:
@@ -142,9 +143,11 @@ def _figures(value: object) -> str:
 def _events(run: Run, history: History, printer: Printer) -> Iterator[Event]:
     """Every event of the run, old and new, until the run has ended and all is read."""
 
-    follower, lookout = EventFollower(run), Lookout(run)
+    follower, lookout, rescue = EventFollower(run), Lookout(run), Rescue(run)
     while True:
         standing = state(run, history)
+        if rescue.look(standing):
+            standing = state(run, history)
         ended = standing.ended or standing is RunState.CREATED
         events = follower.poll()
         for event in events:

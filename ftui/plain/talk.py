@@ -131,7 +131,7 @@ async def _with_endpoint(run: Run, on: Where, use: Callable[[Endpoint], Awaitabl
     if doubtful:
         console.say(f"▲ {run.name}: {doubtful}")
     if on.rents:
-        console.say(f"● {on.terms(run)}")
+        console.say(f"● {await asyncio.to_thread(on.terms, run)}")
     async with on.serve(run, show_phase) as endpoint:
         if endpoint.terms:
             console.say(f"● {endpoint.terms}")

@@ -7,5 +7,8 @@ from urllib.parse import urlsplit
 
 def is_here(url: str) -> bool:
     """Whether a server's address is on this machine's own loopback."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # it is no address, as whoever asks it will say
+        return False
     return host in ("localhost", "::1") or host.startswith("127.")

@@ -12,6 +12,7 @@ from ftui.text import counted
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _LOG = "feed"
 _INPUTS = "inputs"
+_ENDPOINT = "endpoint"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def _name(parts: tuple[str, ...]) -> str:
     below = parts[1] if parts[0] == "out" and len(parts) > 2 else ""
     if _CHECKPOINT.fullmatch(below) or below == "merged":
         return below
-    return {"out": "weights", _LOG: "log", _INPUTS: "inputs"}.get(parts[0], "other")
+    folders = {"out": "weights", _LOG: "log", _INPUTS: "inputs", _ENDPOINT: "endpoint"}
+    return folders.get(parts[0], "other")
 
 
 _WORDS = {
@@ -90,9 +92,10 @@ _WORDS = {
     "merged": "adapter in its base",
     "log": "log and events",
     "inputs": "rows, model: sent along",
+    "endpoint": "what is served there",
     "other": "config, records",
 }
-_FOLDERS = {"merged": "out/merged", "log": _LOG, "inputs": _INPUTS}
+_FOLDERS = {"merged": "out/merged", "log": _LOG, "inputs": _INPUTS, "endpoint": _ENDPOINT}
 
 
 def _heap(name: str, files: tuple[StoredFile, ...]) -> Heap:

@@ -18,6 +18,7 @@ from ftui.runs.resume import Resumption, resumption
 from ftui.runs.store import has_weights, read_record, state
 from ftui.runs.tail import EventFollower, LogFollower
 from ftui.runs.tripwires import Trip
+from ftui.targets.take_up import Rescue
 from ftui.tui.widgets.log_view import KEPT_LINES
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Watcher:
         self._events = EventFollower(run)
         self._log = LogFollower(run, KEPT_LINES)
         self._lookout = Lookout(run)
+        self._rescue = Rescue(run)
         self._ended: tuple[tuple[RunState, int], Ending] | None = None
 
     def look(self) -> Glance:
@@ -70,6 +72,8 @@ class Watcher:
         events = self._events.poll()
         self.history.extend(events)
         standing = state(self._run, self.history)
+        if self._rescue.look(standing):
+            record, standing = read_record(self._run), state(self._run, self.history)
         lines = self._log.poll()
         if not standing.ended:
             trips = self._lookout.look(self.history)

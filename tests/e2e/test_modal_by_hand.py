@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,10 +35,10 @@ def run(modal: Lab, home: Path) -> Iterator[Run]:
     modal.mend()
 
 
-def by_hand(modal: Lab, run: Run, *arguments: str, python: tuple[str, ...] = ()) -> str:
+def by_hand(modal: Lab, run: Run, *arguments: str) -> str:
     """What `modal …` prints in the run folder. ftui is not importable there."""
     done = subprocess.run(
-        [sys.executable, "-P", *(python or ("-m", "modal")), *arguments],
+        [sys.executable, "-P", "-m", "modal", *arguments],
         cwd=run.folder,
         env={**os.environ, **modal.env, "NO_COLOR": "1", "COLUMNS": "200"},
         capture_output=True,
@@ -107,26 +106,6 @@ def test_a_try_that_heeds_nothing_is_ended_by_modal(modal: Lab, run: Run) -> Non
     before = len(modal.calls)
     by_hand(modal, run, "run", "--detach", "modal_app.py")
     assert results(modal)[before:] == [OK, TIMED_OUT]
-
-
-def test_the_endpoint_serves_the_adapter_beside_its_base(modal: Lab, run: Run) -> None:
-    out = modal.kept(run) / "out"
-    out.mkdir(parents=True)
-    shutil.copy(run.config_file, modal.kept(run))
-    mount = Path(modal.env["FTUI_MODAL_ROOT"]) / "runs"
-    mount.parent.mkdir(exist_ok=True)
-    mount.unlink(missing_ok=True)
-    mount.symlink_to(modal.volume("ftui-runs"))
-    (out / "adapter_config.json").write_text('{"r": 20}')
-    code = "import sys; sys.path.insert(0, '.'); import modal_app; print(modal_app.serve_command())"
-    said = by_hand(modal, run, python=("-c", code))
-    folder = mount / place_of(run)
-    assert f"'vllm', 'serve', '{folder}/inputs/nano', '--served-model-name', 'base'" in said
-    assert f"'--max-lora-rank', '32', '--lora-modules', 'tuned={folder}/out'" in said
-
-    assert "App deployed" in by_hand(modal, run, "deploy", "modal_app.py::serve_app")
-    assert modal.deployed() == [f"ftui-{place_of(run)}-serve"]
-    assert modal.at_work() == []
 
 
 def change(run: Run, **values: str) -> None:

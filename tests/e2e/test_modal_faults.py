@@ -228,7 +228,7 @@ def test_model_and_rows_are_downloaded_where_no_gpu_is_paid_for(modal: Lab) -> N
     assert "downloaded download " in log
     assert 'rows: {"path": ' in log
     assert "1 × H100 · $4." in log
-    assert "at most 2 h, so at most $8." in log
+    assert "at most 2 h ($8." in log
 
 
 def test_a_base_model_that_may_not_be_downloaded_costs_no_gpu(modal: Lab) -> None:

@@ -19,7 +19,7 @@ from ftui.runs.history import Cost
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
 from ftui.runs.tail import EventFollower
-from ftui.targets.modal import position
+from ftui.targets.modal import options, position
 from ftui.targets.modal.target import ModalTarget
 from ftui.targets.resume import resume
 from ftui.targets.take_up import take_up
@@ -139,7 +139,7 @@ def test_a_killed_container_is_replaced_and_goes_on_from_its_last_checkpoint(
     assert told_steps(run) == list(range(1, STEPS + 1))
     assert "try 2, in another container: it goes on from step 4" in run.log_file.read_text()
     phases = [event.values["words"] for event in EventFollower(run).poll() if event.kind == "phase"]
-    assert "try 2, in another container" in phases
+    assert "try 2, in another container: it goes on from step 4" in phases
     [call] = modal.calls_of(run)
     assert call.retries == 1
 
@@ -238,7 +238,10 @@ def test_a_trainer_that_crashes_is_tried_as_often_as_allowed(
     assert "exit code 7" in failure_words(run)
 
 
-def test_the_limit_of_hours_ends_it_with_a_checkpoint(modal: Lab, target: ModalTarget) -> None:
+def test_the_limit_of_hours_ends_it_with_a_checkpoint(
+    modal: Lab, target: ModalTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(options._RANGES, "max_hours", (0.0, 1.0))
     plan = replace(plan_of(), machine={"max_hours": "0.001"})
     run = launched(plan)
     let(modal, run, 3)
@@ -256,11 +259,7 @@ def test_a_run_whose_launcher_was_killed_before_it_wrote_the_call_down(
     let(modal, run, 2)
     come_to(run, 2)
     end_follower(run)
-    record = store.read_record(run)
-    kept = {"modal": {**record.extra["modal"], "call": ""}}
-    store.write_record(run, replace(record, extra=kept))
-    where = replace(position.read(run), call="", function="")
-    position.write(run, where)
+    forget_call(run)
 
     take_up(run)
     let(modal, run, STEPS)
@@ -268,6 +267,29 @@ def test_a_run_whose_launcher_was_killed_before_it_wrote_the_call_down(
     assert state(run) is RunState.DONE, failure_words(run)
     assert told_steps(run) == list(range(1, STEPS + 1))
     assert len(modal.calls_of(run)) == 1
+
+
+def test_a_queued_run_whose_call_nobody_wrote_down_is_ended_by_a_stop(
+    modal: Lab, target: ModalTarget
+) -> None:
+    modal.machines(there=False)
+    run = launched()
+    wait_for(lambda: "waiting for a machine (queued)" in log_of(run), "the queue", LIMIT)
+    end_follower(run)
+    forget_call(run)
+    assert target.stop(run) is Answer.ENDED
+    assert state(run) is RunState.STOPPED
+    assert target.stop(run) is Answer.NOT_RUNNING
+    assert modal.at_work() == []
+    assert modal.deployed() == []
+
+
+def forget_call(run: Run) -> None:
+    """As a launcher leaves it that is killed just after the spawning."""
+    record = store.read_record(run)
+    kept = {"modal": {**record.extra["modal"], "call": ""}}
+    store.write_record(run, replace(record, extra=kept))
+    position.write(run, replace(position.read(run), call="", function=""))
 
 
 def test_a_run_that_was_lost_for_good_goes_on_from_the_checkpoint_that_came_home(

@@ -11,22 +11,24 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from ftui.errors import RunFailed, TargetUnavailable, TimedOut
+from ftui.errors import RunFailed, TargetUnavailable, TimedOut, UsageError
 from ftui.runs import store
 from ftui.runs.model import Run, RunRecord
 from ftui.targets.endpoint import Endpoint, Phase, Stage
 from ftui.targets.modal import serving
 from ftui.targets.modal.app import place_of
+from ftui.targets.modal.deployment import IDLE_SECONDS
 from ftui.targets.modal.target import ModalTarget
 from ftui.targets.vllm import client
 from tests.standins.adapter import make_run
@@ -67,7 +69,13 @@ def scripted(modal: Lab) -> None:
 
 def play(modal: Lab, behaviour: str = "") -> None:
     """Have the OpenAI stand-in be vLLM."""
-    modal.play(f'FTUI_STANDIN={behaviour} exec {sys.executable} {_VLLM} "$@"', "vllm")
+    noted = f"echo $$ >{modal.root / 'vllm.pid'}"
+    modal.play(f'{noted}; FTUI_STANDIN={behaviour} exec {sys.executable} {_VLLM} "$@"', "vllm")
+
+
+def end_vllm(modal: Lab) -> None:
+    """As a crash of it does."""
+    os.kill(int((modal.root / "vllm.pid").read_text()), signal.SIGKILL)
 
 
 def door(modal: Lab) -> Door:
@@ -162,7 +170,7 @@ def test_a_server_that_fails_is_told_with_the_reason_and_taken_away(modal: Lab, 
 async def test_without_a_machine_it_waits_for_one_but_not_for_ever(
     modal: Lab, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "START_SECONDS", 4.0)
+    monkeypatch.setattr(serving, "START_SECONDS", 10.0)
     modal.machines(there=False)
     phases: list[Phase] = []
     with pytest.raises(TimedOut, match="Modal found no machine"):
@@ -201,14 +209,14 @@ def test_an_ftui_that_is_killed_leaves_nothing(modal: Lab, run: Run) -> None:
 
 @pytest.mark.usefixtures("scripted")
 async def test_who_leaves_while_it_is_built_leaves_nothing(modal: Lab, run: Run) -> None:
-    begun = asyncio.Event()
+    before = len(modal.state.requests)
 
     async def served() -> None:
-        async with ModalTarget().serve(run, lambda phase: begun.set(), 1.0):
+        async with ModalTarget().serve(run, lambda phase: None, 1.0):
             raise AssertionError("it was to be left before")
 
     serving_it = asyncio.create_task(served())
-    await begun.wait()
+    await come(lambda: "AppCreate" in modal.state.requests[before:], "the deployment")
     serving_it.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving_it
@@ -217,12 +225,18 @@ async def test_who_leaves_while_it_is_built_leaves_nothing(modal: Lab, run: Run)
 
 @pytest.mark.usefixtures("scripted")
 async def test_when_its_hours_are_over_the_endpoint_ends_by_itself(modal: Lab, run: Run) -> None:
-    async with ModalTarget().serve(run, lambda phase: None, 8 / 3600) as endpoint:
+    log = run.folder / "serve.log"
+    async with ModalTarget().serve(run, lambda phase: None, 15 / 3600) as endpoint:
         assert await client.answer(endpoint, "tuned", QUESTION) == "I am tuned"
-        wait_for(lambda: not modal.deployed(), "its end", LIMIT)
+        await come(lambda: not modal.deployed(), "its end")
         with pytest.raises(RunFailed):
             await client.answer(endpoint, "tuned", QUESTION)
-    assert "the time is up" in (run.folder / "serve.log").read_text()
+        await come(lambda: "the time is up" in log.read_text(), "its last word")
+
+
+async def come(done: Callable[[], bool], what: str) -> None:
+    """Wait for something, without keeping this process from its other work."""
+    await asyncio.to_thread(wait_for, done, what, LIMIT)
 
 
 # ── An endpoint that stays ───────────────────────────────────────────────────────────────────
@@ -243,8 +257,19 @@ def test_an_exported_endpoint_stays_scales_to_zero_and_ends_when_asked(
     assert not holding(KEY, modal.root, run.folder)
     assert KEY not in done.stdout + done.stderr
 
+    assert asked(told["url"]) == "I am tuned"
+    ended_at = time.monotonic()
+    end_vllm(modal)
+    wait_for(lambda: door(modal).task is None, "the end of a container without vLLM", LIMIT)
+    assert time.monotonic() - ended_at < IDLE_SECONDS, "it was paid for no longer than needed"
+
+    target = ModalTarget()
+    [read] = [heap for heap in target.stored(run) if heap.name == "endpoint"]
+    with pytest.raises(UsageError, match="reads it"):
+        target.discard(run, read)
+
     rest_sooner(run)
-    for start in (1, 2):
+    for start in (2, 3):
         assert asked(told["url"]) == "I am tuned"
         assert door(modal).starts == start
         wait_for(lambda: door(modal).task is None, "the end of an idle container", LIMIT)
@@ -257,6 +282,8 @@ def test_an_exported_endpoint_stays_scales_to_zero_and_ends_when_asked(
     assert ended.returncode == 0, ended.stderr
     assert modal.deployed() == []
     assert ftui("export", run.name, "--end").returncode == 2
+    target.discard(run, read)
+    assert target.stored(run) == ()
 
 
 def asked(url: str) -> str:
@@ -279,7 +306,7 @@ def rest_sooner(run: Run) -> None:
     subprocess.run(
         [sys.executable, "-m", "modal", "deploy", "modal_app.py::serve_app"],
         cwd=run.folder,
-        env={**os.environ, "VLLM_API_KEY": KEY},
+        env={**os.environ, "VLLM_API_KEY": KEY, "SERVE_FROM": "endpoint"},
         capture_output=True,
         timeout=LIMIT,
         check=True,

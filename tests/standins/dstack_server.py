@@ -27,6 +27,14 @@ WAY = [("submitted", "submitted"), ("provisioning", "pulling"), ("running", "run
 State = tuple[str, str] | tuple[str, str, dict[str, Any]]
 
 
+class Denied(Exception):
+    """Only managers of the project may ask that."""
+
+
+class Taken(Exception):
+    """A run of that name is at work."""
+
+
 @dataclass
 class DstackServer:
     """A server on a free loopback port; `model_port` is what runs in the container."""
@@ -50,6 +58,12 @@ class DstackServer:
     """Whether it hangs up on everybody."""
     refuses: bool = False
     """Whether its proxy takes no token."""
+    manages: bool = True
+    """Whether the person manages the project: only managers are told its secrets."""
+    overtaken_by: str = ""
+    """The id of somebody's service that begins, with the name that is planned, after a plan."""
+    garbles: bool = False
+    """Whether something on the way spoils its answer to a submission."""
 
     def __enter__(self) -> DstackServer:
         self._http = _Http(("127.0.0.1", 0), _Handler)
@@ -90,17 +104,32 @@ class DstackServer:
 
     def _list(self, path: str, body: dict[str, Any]) -> Any:
         names = self.fleets if "fleets" in path else self.secrets
+        if "secrets" in path and not self.manages:
+            raise Denied
         return [{"name": name, "instances": []} for name in names]
 
     def _get_plan(self, path: str, body: dict[str, Any]) -> Any:
-        jobs = [{"offers": self.offers}]
-        return {"run_spec": body["run_spec"], "current_resource": None, "job_plans": jobs}
+        spec, jobs = body["run_spec"], [{"offers": self.offers}]
+        active = self._is_active(spec["run_name"])
+        current = {"id": self.runs[spec["run_name"]]["id"]} if active else None
+        if self.overtaken_by and not active and spec["file_archives"]:
+            self.begin(spec["run_name"], self.overtaken_by)
+        action = "update" if active else "create"
+        return {"run_spec": spec, "current_resource": current, "job_plans": jobs, "action": action}
 
     def _apply(self, path: str, body: dict[str, Any]) -> Any:
-        spec = body["plan"]["run_spec"]
+        spec, current = body["plan"]["run_spec"], body["plan"]["current_resource"]
+        if self._is_active(spec["run_name"]):
+            if current is None:
+                raise Taken
+            return {"id": self.runs[spec["run_name"]]["id"], "status": "running"}  # it is changed
         made = {"id": f"id-{len(self.runs)}", "states": list(self.states), "spec": spec}
         self.runs[spec["run_name"]] = made
-        return {"id": made["id"], "status": "submitted"}
+        return "garbled" if self.garbles else {"id": made["id"], "status": "submitted"}
+
+    def _is_active(self, name: str) -> bool:
+        states = self.runs[name]["states"] if name in self.runs else [("done",)]
+        return states[0][0] not in ("done", "failed", "terminated")
 
     def _get(self, path: str, body: dict[str, Any]) -> Any:
         name = body["run_name"]
@@ -178,6 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             try:
                 self._send(200, owner.answer(self.path, json.loads(sent or b"{}")))
+            except Denied:
+                self._send(403, {"detail": {"msg": "Access denied", "code": None}})
+            except Taken:
+                wrong = {"msg": "Cannot override active run. Stop the run first.", "code": "error"}
+                self._send(400, {"detail": [wrong]})
             except KeyError:
                 wrong = {"msg": "Resource not found", "code": "resource_not_exists"}
                 self._send(400, {"detail": [wrong]})

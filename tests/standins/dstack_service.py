@@ -13,7 +13,7 @@ from ftui.errors import FtuiError
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import write_record
 from ftui.serve.place import Where
-from ftui.targets.dstack import serve_start
+from ftui.targets.dstack.serve import start
 from tests.standins.adapter import make_run
 from tests.standins.dstack_server import DstackServer
 from tests.standins.openai_server import OpenAIServer, Reply
@@ -32,8 +32,8 @@ def logged_in(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[DstackServer]
     patch.setenv("HOME", str(folder / "person"))
     patch.setenv("FTUI_HOME", str(folder / "ftui"))
     patch.delenv("DSTACK_PROJECT", raising=False)
-    patch.setattr(serve_start, "_POLL_SECONDS", 0.02)
-    patch.setattr(serve_start, "_LAST_WORDS_SECONDS", 0.2)
+    patch.setattr(start, "_POLL_SECONDS", 0.02)
+    patch.setattr(start, "_LAST_WORDS_SECONDS", 0.2)
     with (
         OpenAIServer(lambda request: Reply([f"I am {request['model']}"])) as model,
         DstackServer(model_port=model.port) as server,

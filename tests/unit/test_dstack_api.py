@@ -53,6 +53,17 @@ def server() -> Iterator[type[Scripted]]:
     listening.server_close()
 
 
+async def test_a_proxy_is_not_asked_for_a_server_of_this_machine(
+    server: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server.body = b"[]"
+    assert await ask(server, Api.fleets) == []
+
+
 async def ask(server: Any, question: Question) -> Any:
     async with Api(Login("main", server.url, "a-token")) as api:
         return await question(api)

@@ -46,6 +46,29 @@ def ftui(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("max_price", "1000.5", "at most 1000"),
+        ("max_price", "inf", "at most 1000"),
+        ("max_duration", "31d", "from 3m to 30d"),
+        ("max_duration", "721h", "from 3m to 30d"),
+        ("max_duration", "2m", "from 3m to 30d"),
+        ("max_duration", "0h", "from 3m to 30d"),
+    ],
+)
+def test_slips_of_the_keyboard(name: str, text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        parse({name: text})
+
+
+def test_the_largest_and_the_smallest_that_may_be_asked_for() -> None:
+    assert parse({"max_price": "1000", "max_duration": "30d"}) == Options(
+        max_price=1000.0, max_duration="30d"
+    )
+    assert parse({"max_duration": "180s"}).max_duration == "180s"
+
+
 def test_a_dry_run_writes_what_dstack_apply_takes(person: Path) -> None:
     done = ftui(*NANO, "--dry-run", "--machine", "gpu=L4", "--machine", "max_price=0.5")
     assert done.returncode == 0, done.stderr

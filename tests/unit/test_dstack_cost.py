@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -178,6 +179,24 @@ async def test_who_waits_for_that_leaves_a_run_alone_that_goes_on(
     before = {file.name: file.read_bytes() for file in run.folder.iterdir() if file.is_file()}
     await follower.see_off(server)
     assert before == {file.name: file.read_bytes() for file in run.folder.iterdir()}
+
+
+async def test_nobody_waits_for_more_than_an_hour_and_asks_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses))
+    monkeypatch.setattr(machine, "time", clock)
+    monkeypatch.setattr(machine, "asyncio", SimpleNamespace(sleep=pause))
+    there = Fleets("idle", created=OLD)
+    known = machine.Left("its machine is idle", costs=True, seconds=72 * 3600.0, run=told("done"))
+    words = await machine.given_back(there, known, 10.0)
+    assert pauses == [10.0] * 60 + [60.0] * 50
+    assert words.endswith("; dstack fleet lists it")
 
 
 async def test_a_machine_that_is_never_given_back_is_said_too(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,29 @@ def test_files_of_this_machine_travel_in_parts_and_are_put_together(tmp_path: Pa
     assert (container / name).read_bytes() == big.read_bytes()
 
 
+ODD = ("a #1", "a_1", "b: c.json", "it's/deep er.json", "é.json", "$(touch x)", "-x", "back\\slash")
+
+
+def test_odd_names_below_a_folder_are_plain_there(tmp_path: Path) -> None:
+    base = tmp_path / "my model"
+    for name in ODD:
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_bytes(name.encode() * (parcel.PART_BYTES // len(name.encode()) + 1))
+    folder, container = tmp_path / "run", tmp_path / "container"
+    packed = parcel.pack({"base_model": str(base)}, folder)
+    made = wish(folder, parcel=packed)
+    files = parsed(document.document(made)).files
+    assert [mapping.local_path for mapping in files][3:] == list(packed.files)
+    assert all(mapping.local_path == mapping.path for mapping in files)
+    for mapping in files[3:]:
+        (container / mapping.path).parent.mkdir(parents=True, exist_ok=True)
+        (container / mapping.path).write_bytes((folder / mapping.local_path).read_bytes())
+    assert job(container, made, "exit 0").returncode == 0
+    there = {(container / name).read_bytes() for name in packed.joined}
+    assert there == {(base / name).read_bytes() for name in ODD}
+    assert not list(container.rglob("x"))
+
+
 def test_two_files_of_one_name_both_travel(tmp_path: Path) -> None:
     files = [tmp_path / place / "rows.jsonl" for place in ("a", "b")]
     for file in files:
@@ -220,6 +244,31 @@ def job(folder: Path, made: Wish, trainer: str) -> subprocess.CompletedProcess[s
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_try_after_the_end_of_all_tries_trains_nothing(
+    tmp_path: Path, nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTUI_UNTIL", "1000")
+    monkeypatch.setenv("DSTACK_NODE_RANK", str(nodes - 1))
+    done = job(tmp_path, wish(tmp_path, options=Options(nodes=nodes)), "touch trained")
+    assert done.returncode == 1
+    assert "all tries together is over" in done.stdout
+    assert not (tmp_path / "trained").exists()
+
+
+def test_a_try_trains_no_longer_than_until_the_end_of_all_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fetched").touch()
+    monkeypatch.setenv("FTUI_UNTIL", str(round(time.time()) + 2))
+    done = job(tmp_path, wish(tmp_path), "mkdir out; exec sleep 50")
+    assert done.returncode == 124
+    assert done.stdout.splitlines()[-2:] == [
+        "dstack's time for all tries together is over",
+        "@ftui ready 124",
+    ]
 
 
 # ── Several machines ─────────────────────────────────────────────────────────────────────────

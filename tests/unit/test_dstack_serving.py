@@ -14,11 +14,11 @@ import pytest
 from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut, UsageError
 from ftui.runs.model import Run
 from ftui.serve.place import Where
-from ftui.targets.dstack import serve_start
 from ftui.targets.dstack.login import Login
-from ftui.targets.dstack.serve_cargo import Cargo
-from ftui.targets.dstack.serve_document import Wish
-from ftui.targets.dstack.serve_start import endpoint_of
+from ftui.targets.dstack.serve import start
+from ftui.targets.dstack.serve.cargo import Cargo
+from ftui.targets.dstack.serve.document import Wish
+from ftui.targets.dstack.serve.start import endpoint_of
 from ftui.targets.dstack.target import DstackTarget
 from ftui.targets.endpoint import Phase, Stage
 from ftui.targets.renting import Priced
@@ -173,6 +173,17 @@ async def test_a_server_of_another_version_is_told_in_the_log(
         assert "0.23.1, newer" in (run.folder / "serve.log").read_text()
 
 
+async def test_a_member_who_is_told_no_secrets_is_served_and_hears_of_it(
+    dstack: DstackServer, run: Run, serving_it: Callable[[], Any]
+) -> None:
+    dstack.manages = False
+    async with serving_it():
+        assert "secret" not in (run.folder / "serve.log").read_text(), "nothing is fetched"
+    run.config_file.write_text("base_model: meta-llama/Llama-3.1-8B-Instruct\n")
+    async with serving_it():
+        assert "only managers of the project" in (run.folder / "serve.log").read_text()
+
+
 @pytest.mark.parametrize(
     ("reason", "kind", "word"),
     [
@@ -203,7 +214,7 @@ async def test_a_refused_token_is_told_at_once(dstack: DstackServer, run: Run) -
 async def test_it_takes_no_longer_than_its_limit(
     dstack: DstackServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve_start, "LIMIT_SECONDS", 0.3)
+    monkeypatch.setattr(start, "LIMIT_SECONDS", 0.3)
     dstack.states = list(WAY[:2])
     error = await refused(run)
     assert isinstance(error, TimedOut)

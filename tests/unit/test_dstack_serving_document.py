@@ -24,13 +24,15 @@ from ftui.errors import RunFailed
 from ftui.plan.plan import Needs
 from ftui.runs.model import Run
 from ftui.runs.words import WORDS
-from ftui.targets.dstack import parcel, serve_cargo, serve_document
+from ftui.targets.dstack import parcel
 from ftui.targets.dstack.document import run_name
 from ftui.targets.dstack.options import Options
-from ftui.targets.dstack.serve_document import Wish, service_name
+from ftui.targets.dstack.serve import cargo, document
+from ftui.targets.dstack.serve.document import Wish, service_name
 from ftui.targets.vllm.machine import gpus_for, smallest
 from tests.standins.adapter import make_run
 
+ODD = ("a #1.json", "a_1.json", "b: c.json", "it's.json", "é.json", "$(touch x).json")
 BIG = parcel.TOTAL_BYTES + 1
 
 
@@ -54,14 +56,14 @@ def wish(run: Run, **changes: Any) -> Wish:
         "needs": Needs(1, 24.0),
         "options": Options(),
         "hours": 1.0,
-        "cargo": serve_cargo.load(run),
+        "cargo": cargo.load(run),
     }
     return Wish(**{**usual, **changes})
 
 
 def parsed(made: Wish) -> ServiceConfiguration:
     """The document as dstack reads it; it refuses what it does not know."""
-    found = parse_apply_configuration(yaml.safe_load(serve_document.document(made)))
+    found = parse_apply_configuration(yaml.safe_load(document.document(made)))
     assert isinstance(found, ServiceConfiguration)
     return found
 
@@ -76,7 +78,7 @@ def started(container: Path, made: Wish, run: Run) -> list[str]:
     for name in made.cargo.files:
         (container / name).parent.mkdir(parents=True, exist_ok=True)
         (container / name).write_bytes((run.folder / name).read_bytes())
-    (container / "serve.sh").write_text(serve_document.job(made))
+    (container / "serve.sh").write_text(document.job(made))
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(["sh", str(container / "serve.sh")], check=True, env={"PATH": path}, timeout=20)
     return (container / "told").read_text().splitlines()
@@ -101,15 +103,42 @@ def test_the_card_is_asked_for_by_its_memory(run: Run) -> None:
     assert service.resources.gpu.memory is not None
     assert service.resources.gpu.memory.min == 80
     assert service.resources.shm_size == 16
-    assert "--tensor-parallel-size 4" in serve_document.job(wish(run, needs=Needs(4, 80.0)))
+    assert "--tensor-parallel-size 4" in document.job(wish(run, needs=Needs(4, 80.0)))
+
+
+@pytest.mark.parametrize(
+    ("needs", "least"), [(Needs(1, 24.0), 100), (Needs(1, 80.0), 140), (Needs(8, 80.0), 700)]
+)
+def test_the_disk_has_room_for_a_model_that_fills_the_gpus(
+    run: Run, needs: Needs, least: int
+) -> None:
+    disk = parsed(wish(run, needs=needs)).resources.disk
+    assert disk is not None
+    assert disk.size.min == least
+
+
+def test_odd_names_of_a_model_s_files_are_plain_there(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "my model"
+    folder.mkdir()
+    for name in ODD:
+        (folder / name).write_text(name)
+    (folder / "config.json").write_text("{}")
+    run.config_file.write_text(f"base_model: {json.dumps(str(folder))}\nadapter: lora\n")
+    made = wish(run)
+    assert {mapping.path for mapping in parsed(made).files} >= set(made.cargo.files)
+    container = tmp_path / "container"
+    container.mkdir()
+    assert "serve" in started(container, made, run)
+    brought = (container / "serving" / "base").iterdir()
+    assert sorted(file.read_text() for file in brought) == sorted([*ODD, "{}"])
 
 
 def test_a_secret_is_a_reference_and_only_where_the_hub_is_asked(run: Run) -> None:
     known = frozenset({"hf_token"})
-    assert "env:" not in serve_document.document(wish(run, secrets=known))
+    assert "env:" not in document.document(wish(run, secrets=known))
     hub = on_hub(run)
-    assert "HF_TOKEN=${{ secrets.hf_token }}" in serve_document.document(wish(hub, secrets=known))
-    assert "env:" not in serve_document.document(wish(hub))
+    assert "HF_TOKEN=${{ secrets.hf_token }}" in document.document(wish(hub, secrets=known))
+    assert "env:" not in document.document(wish(hub))
 
 
 @given(st.text(max_size=60), st.sampled_from(WORDS))
@@ -145,7 +174,7 @@ def test_base_and_adapter_travel_and_are_served(run: Run, tmp_path: Path) -> Non
         assert same.read_bytes() == weights.read_bytes()
     assert (container / "serving/base/tokenizer.json").is_file()
     assert not [name for name in made.cargo.files if "checkpoint" in name]
-    assert str(tmp_path) not in serve_document.document(made) + serve_document.job(made)
+    assert str(tmp_path) not in document.document(made) + document.job(made)
 
 
 def test_a_base_model_of_the_hub_stays_there(run: Run, tmp_path: Path) -> None:
@@ -182,19 +211,19 @@ def test_what_is_too_large_is_sent_later_and_waited_for(run: Run, tmp_path: Path
     assert (adapter, "serving/tuned/adapter_model.safetensors") in made.cargo.sent
     assert not (run.folder / "serving").exists()
 
-    text = serve_document.document(made)
+    text = document.document(made)
     assert parsed(made).files
     assert "scp out/adapter_model.safetensors serve-amber:/workspace/serve-amber/serving" in text
     container = tmp_path / "container"
     (container / "serving").mkdir(parents=True)
-    (container / serve_document.ARRIVED).touch()
+    (container / document.ARRIVED).touch()
     assert "serve" in started(container, made, run)
     assert (container / "serving" / "tuned").is_dir()
 
 
 def test_nothing_that_a_shell_would_run_comes_from_a_config(run: Run) -> None:
     run.config_file.write_text(f"base_model: {json.dumps('org/$(touch x); model')}\n")
-    line = serve_document.job(wish(run)).splitlines()[-1]
+    line = document.job(wish(run)).splitlines()[-1]
     assert shlex.split(line)[3] == "org/$(touch x); model"
 
 
@@ -202,7 +231,7 @@ def test_an_adapter_that_vllm_refuses_is_refused_before_anything_is_rented(run: 
     file = run.output_dir / "adapter_config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "use_dora": True}))
     with pytest.raises(RunFailed, match="DoRA"):
-        serve_cargo.load(run)
+        cargo.load(run)
 
 
 # ── The machine ──────────────────────────────────────────────────────────────────────────────────

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from ftui import paths
-from ftui.errors import TargetUnavailable, TimedOut
+from ftui.errors import TargetUnavailable, TimedOut, UsageError
 from ftui.runs.model import Run
 from ftui.serve.place import Where
-from ftui.targets.dstack import serve_end, serve_record, serving
-from ftui.targets.dstack.serve_record import Service
+from ftui.targets.dstack import preflight
+from ftui.targets.dstack.serve import end, record, serving
+from ftui.targets.dstack.serve.record import Service
 from tests.standins.dstack_server import WAY, DstackServer
-from tests.standins.dstack_service import NAME, logged_in, records, trained
+from tests.standins.dstack_service import NAME, logged_in, records, refused, trained
 from tests.standins.servers import wait_for
 
 
@@ -84,7 +85,7 @@ def test_what_a_killed_guard_left_behind_is_ended_by_the_next(
     (guard,) = guards()
     os.kill(guard, signal.SIGKILL)
     ftui.wait(10)
-    wait_for(lambda: list(serve_record.left_behind()), "the end of the guard")
+    wait_for(lambda: list(record.left_behind()), "the end of the guard")
     assert ftui.stdout is not None
     ftui.stdout.close()
     assert dstack.ended == []
@@ -99,6 +100,35 @@ def test_what_a_killed_guard_left_behind_is_ended_by_the_next(
     again.stdout.close()
 
 
+async def test_a_service_whose_guard_was_killed_ends_with_the_chat(
+    dstack: DstackServer, run: Run, serving_it: Callable[[], Any]
+) -> None:
+    async with serving_it():
+        (guard,) = guards()
+        os.kill(guard, signal.SIGKILL)
+        assert dstack.ended == []
+    assert dstack.ended == [NAME]
+    assert records() == []
+    assert "ended after $0.42" in (run.folder / "serve.log").read_text()
+
+
+async def test_one_that_cannot_be_ended_without_its_guard_is_told(
+    dstack: DstackServer, serving_it: Callable[[], Any]
+) -> None:
+    with pytest.raises(TargetUnavailable, match="may cost on") as caught:
+        async with serving_it():
+            cut_off(dstack)
+    assert "dstack stop" in caught.value.hint
+    assert len(records()) == 1
+
+
+def cut_off(dstack: DstackServer) -> None:
+    """Neither the guard nor ftui can end the service."""
+    (guard,) = guards()
+    os.kill(guard, signal.SIGKILL)
+    dstack.silent = True
+
+
 def guards() -> list[int]:
     """The guards of this test's services."""
     import psutil
@@ -108,7 +138,7 @@ def guards() -> list[int]:
         process.pid
         for process in psutil.process_iter(["cmdline"])
         if any(mine in word for word in process.info["cmdline"] or ())
-        and "ftui.targets.dstack.serve_guard" in (process.info["cmdline"] or ())
+        and "ftui.targets.dstack.serve.guard" in (process.info["cmdline"] or ())
     ]
 
 
@@ -118,11 +148,70 @@ async def test_only_what_is_on_record_is_ended(
 ) -> None:
     dstack.begin("serve-jade", id)
     jade = Run(paths.runs_dir() / "jade")
-    with serve_record.claimed(jade) as lock:
-        serve_record.write(lock, Service("main", "serve-jade", "ours", str(jade.folder / "log")))
+    with record.claimed(jade) as lock:
+        record.write(lock, Service("main", "serve-jade", "ours", str(jade.folder / "log")))
     async with serving_it():
         assert dstack.ended == ended
     assert dstack.ended == [*ended, NAME]
+
+
+async def test_a_name_that_somebody_takes_meanwhile_stays_theirs(
+    dstack: DstackServer, run: Run
+) -> None:
+    dstack.overtaken_by = "theirs"
+    error = await refused(run)
+    assert "Cannot override active run" in error.what
+    assert dstack.at_work() == [NAME]
+    assert dstack.runs[NAME]["id"] == "theirs"
+    assert records() == []
+
+
+async def test_a_service_that_is_at_work_is_not_changed(
+    dstack: DstackServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overlooked(*_: object) -> None:
+        dstack.begin(NAME, "theirs")
+
+    monkeypatch.setattr(preflight, "refuse_taken", overlooked)
+    error = await refused(run)
+    assert isinstance(error, UsageError)
+    assert f"{NAME!r} is at work" in error.what
+    assert dstack.at_work() == [NAME]
+
+
+async def test_what_dstack_took_behind_a_garbled_answer_is_ended(
+    dstack: DstackServer, run: Run
+) -> None:
+    dstack.garbles = True
+    error = await refused(run)
+    assert "no dstack server" in error.what
+    assert dstack.ended == [NAME]
+    assert records() == []
+
+
+def test_a_record_that_was_removed_takes_no_other_with_it(run: Run) -> None:
+    file = record.file_of(run)
+    with record.claimed(run):
+        file.unlink()
+        file.touch()  # another ftui has begun
+    assert file.exists()
+
+
+async def test_what_was_left_behind_and_cannot_be_ended_is_told_and_holds_nothing_up(
+    dstack: DstackServer, run: Run, serving_it: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "LEFT_BEHIND_SECONDS", 0.2)
+    dstack.stubborn = True
+    dstack.begin("serve-jade", "ours")
+    jade = Run(paths.runs_dir() / "jade")
+    with record.claimed(jade) as lock:
+        record.write(lock, Service("main", "serve-jade", "ours", str(jade.folder / "log")))
+    async with asyncio.timeout(60), serving_it() as endpoint:
+        assert "serve-jade was left behind" in endpoint.terms
+        assert "serve-jade was left behind" in (run.folder / "serve.log").read_text()
+        assert record.file_of(jade) in records()
+        dstack.stubborn = False
+    assert record.file_of(jade) in records()
 
 
 async def test_a_cancelled_start_ends_the_service(
@@ -160,11 +249,11 @@ async def test_a_service_that_cannot_be_ended_is_told_and_ended_later(
 async def test_a_container_that_does_not_end_when_asked_is_ended_at_once(
     dstack: DstackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve_end, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(serve_end, "_ABORT_SECONDS", 0.1)
+    monkeypatch.setattr(end, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(end, "_ABORT_SECONDS", 0.1)
     dstack.stubborn = True
     dstack.begin(NAME, "ours")
-    words = await serve_end.end(Service("main", NAME, "ours"))
+    words = await end.end(Service("main", NAME, "ours"))
     assert "its machine is given back" in words
     assert dstack.ended == [NAME]
 
@@ -172,12 +261,12 @@ async def test_a_container_that_does_not_end_when_asked_is_ended_at_once(
 async def test_one_that_never_ends_is_told(
     dstack: DstackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve_end, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(serve_end, "_LIMIT_SECONDS", 0.1)
+    monkeypatch.setattr(end, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(end, "_LIMIT_SECONDS", 0.1)
     dstack.stubborn = True
     dstack.begin(NAME, "ours")
     with pytest.raises(TimedOut, match="may cost on"):
-        await serve_end.end(Service("main", NAME, "ours"))
+        await end.end(Service("main", NAME, "ours"))
 
 
 async def test_why_a_guard_failed_is_told_and_the_next_ftui_ends_the_service(

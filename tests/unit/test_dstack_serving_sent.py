@@ -12,7 +12,8 @@ import pytest
 from ftui.errors import TimedOut
 from ftui.runs.model import Run
 from ftui.serve.place import Where
-from ftui.targets.dstack import parcel, serve_start
+from ftui.targets.dstack import parcel
+from ftui.targets.dstack.serve import start
 from ftui.targets.endpoint import Phase, Stage
 from ftui.targets.vllm import client
 from tests.standins.dstack_server import DstackServer
@@ -73,6 +74,7 @@ async def test_a_large_model_is_sent_once_the_container_is_reached(
     assert (container / "serving" / "base" / "config.json").is_file()
     log = (run.folder / "serve.log").read_text()
     assert "could not be sent yet" in log
+    assert log.count("sending the model over ssh: ") == 1
     assert "the model is there" in log
     assert len(dstack.archives) == 1, "serve.sh alone went with the configuration"
 
@@ -81,7 +83,7 @@ async def test_what_arrives_damaged_is_not_served(
     dstack: DstackServer, run: Run, container: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parcel, "TOTAL_BYTES", 100)
-    monkeypatch.setattr(serve_start, "LIMIT_SECONDS", 1.0)
+    monkeypatch.setattr(start, "LIMIT_SECONDS", 1.0)
     for name in ("base", "tuned"):
         (container / "serving" / name).mkdir()
     (container / "serving" / "tuned" / "adapter_model.safetensors").symlink_to("/dev/null")

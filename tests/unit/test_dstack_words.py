@@ -9,7 +9,7 @@ import pytest
 
 from ftui.errors import TargetUnavailable
 from ftui.plan.hardware import Gpu
-from ftui.targets.dstack import login, market, offers, states
+from ftui.targets.dstack import login, market, offers, preflight, states
 from ftui.targets.dstack.api import said
 from ftui.targets.dstack.options import Options, parse
 
@@ -212,6 +212,23 @@ def test_of_several_machines_the_one_that_failed_is_named() -> None:
     assert standing.code == 7
     assert standing.why.startswith("machine 2 of 2 failed: exit code 7")
     assert "dstack logs a-run --job 1" in standing.why
+
+
+@pytest.mark.parametrize(
+    ("asked", "unknown"),
+    [
+        ("nvidia:24GB..:1", False),
+        ("0..", False),
+        ("nvidia:A100:80GB..:1", False),
+        ("nvidia:A100,H100:1", False),
+        ("nvidia:FOO:24GB..:1", True),
+        ("nvidia:A100,FOO:1", True),
+    ],
+)
+def test_a_card_that_nobody_has_heard_of_is_said_to_be(asked: str, unknown: bool) -> None:
+    with pytest.raises(TargetUnavailable, match="no machine") as caught:
+        preflight.cheapest({"job_plans": []}, asked, 4.0)
+    assert ("knows no GPU of that name" in caught.value.why) == unknown
 
 
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────

@@ -94,7 +94,7 @@ def test_a_gpu_that_is_too_small(person: Path) -> None:
         ("gpu=H100:0", "--gpus"),
         ("max_price=2", "there is gpu, max_dollars, max_hours, retries"),
         ("max_hour=2", "did you mean max_hours?"),
-        ("max_hours=-1", "no number above 0"),
+        ("max_hours=-1", "no number from 0.05 to 720"),
     ],
 )
 def test_a_wish_that_makes_no_sense(person: Path, wish: str, words: str) -> None:

@@ -215,6 +215,26 @@ async def test_a_lost_connection_is_waited_out(run: Run, volume: Path) -> None:
     assert read_history(run).exit_code == 0
 
 
+async def test_results_wait_for_a_connection_that_is_lost_at_the_end(
+    run: Run, volume: Path
+) -> None:
+    class Silent(Modal):
+        left = 9
+
+        async def read(self, path: str) -> AsyncIterator[bytes]:
+            self.left -= 1
+            if self.left >= 0:
+                raise Unreachable("Modal does not answer")
+            async for piece in super().read(path):
+                yield piece
+
+    trained(volume, run)
+    await follow(run, Silent(volume, DONE))
+    assert read_history(run).exit_code == 0
+    assert "could not be brought home" not in run.log_file.read_text()
+    assert (run.output_dir / "adapter_model.safetensors").exists()
+
+
 async def test_a_refused_login_is_no_end_of_the_run(run: Run, volume: Path) -> None:
     with pytest.raises(TargetUnavailable, match="refuses"):
         await follow(run, Modal(volume, TargetUnavailable("Modal refuses the login")))

@@ -89,7 +89,10 @@ def test_a_cap_of_dollars_holds_at_the_rates_of_now(run: Run) -> None:
         wish = submit.wish_for(run, 80.0, {}, rates)
         assert wish.values.max_hours * wish.dollars == pytest.approx(10.0)
         assert wish.dollars == pytest.approx(gpu.dollars("H100", 1, rates))
-    assert "so at most $10.00" in wish.words
+    asked = plan_of(1, {"gpu": "H100", "max_dollars": "10"})
+    limits = ModalTarget().limits(asked)
+    assert limits == "2.34 h ($10.00 at $4.27/h), all tries together, and half an hour to save"
+    assert submit.wish_for(run, 80.0, {}).words.endswith(f"; at most {limits}")
 
 
 # ── What a run cost ──────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from ftui.plain import export
 from ftui.runs import store
 from ftui.runs.model import Run, RunRecord
 from ftui.targets.endpoint import Stage
-from ftui.targets.modal import app, deployment, modal_app, serving
+from ftui.targets.modal import app, deployment, gpu, market, modal_app, serving
 from ftui.targets.modal.deployment import Machine, Wanted
 from ftui.targets.vllm.command import models_of
 
@@ -106,6 +106,7 @@ def test_nothing_to_serve_and_no_login_are_told_before_anything_is_rented(
 def test_the_cheapest_gpu_that_holds_the_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODAL_TOKEN_ID", "ak-x")
     monkeypatch.setenv("MODAL_TOKEN_SECRET", "as-x")
+    monkeypatch.setattr(market, "current", lambda: (gpu.LISTED, ""))
     run.config_file.write_text("base_model: org/model\n")
     assert deployment.wanted(run).machine.terms.startswith("L4 · $1.1")
     settings = {"base_model": "Qwen/Qwen3-32B", "adapter": "lora", "lora_r": 16}
@@ -132,7 +133,7 @@ def test_another_gpu_may_serve_than_trained() -> None:
 
 
 def told(run: Run, monkeypatch: pytest.MonkeyPatch, gpus: int = 1) -> list[str]:
-    monkeypatch.setattr(modal_app, "FOLDER", run.folder)
+    monkeypatch.setattr(modal_app, "SERVED", run.folder)
     monkeypatch.setattr(modal_app, "SERVE_GPUS", gpus)
     return modal_app.serve_command()
 
@@ -155,6 +156,7 @@ def test_vllm_is_told_a_rank_that_it_takes(
     command = told(run, monkeypatch)
     assert command[:3] == ["vllm", "serve", str(run.folder / "inputs/nano")]
     assert command[command.index("--max-lora-rank") + 1] == rank
+    assert command[command.index("--lora-modules") + 1] == f"tuned={run.output_dir}"
     assert "--tensor-parallel-size" not in command
 
 
@@ -185,11 +187,11 @@ def test_an_endpoint_without_a_key_does_not_begin(monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_the_shell_tells_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HF_TOKEN", "SERVE_UNTIL", "SERVE_HOURS"):
+    for name in ("HF_TOKEN", "SERVE_UNTIL", "SERVE_HOURS", "SERVE_FROM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VLLM_API_KEY", "secret")
-    expected = {"VLLM_API_KEY": "secret", "HF_TOKEN": None, "SERVE_UNTIL": None}
-    assert modal_app._of_this_shell() == expected
+    others = dict.fromkeys(("HF_TOKEN", "SERVE_UNTIL", "SERVE_FROM"))
+    assert modal_app._of_this_shell() == {"VLLM_API_KEY": "secret", **others}
     monkeypatch.setenv("HF_TOKEN", "")
     monkeypatch.setenv("SERVE_HOURS", "2")
     known = modal_app._of_this_shell()

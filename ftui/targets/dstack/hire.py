@@ -39,7 +39,15 @@ def gpu_for(plan: Plan) -> Gpu | None:
 
 
 def limits(plan: Plan) -> str:
-    """`12h, at no more than $4.00/h`. Raises UsageError."""
+    """`12h ($48.00 at no more than $4.00/h)`. Raises UsageError.
+
+    A machine that may be taken away is looked for anew: `12h a try, 13h in all (…)`. That counts
+    what trains; not the minutes in which a machine starts, and waits for its results to be fetched.
+    """
     asked = options.parse(plan.machine)
+    price, is_spot = asked.price_cap(plan.gpus), asked.spot_policy != "on-demand"
+    hours = (asked.all_seconds if is_spot else options.seconds(asked.max_duration)) / 3600
+    all_tries = f" a try, {round(hours, 2):g}h in all" if is_spot else ""
     each = f" for each of {asked.nodes} machines" if asked.nodes > 1 else ""
-    return f"{asked.max_duration}, at no more than ${asked.price_cap(plan.gpus):.2f}/h{each}"
+    dollars = price * hours * asked.nodes
+    return f"{asked.max_duration}{all_tries} (${dollars:.2f} at no more than ${price:.2f}/h{each})"

@@ -11,6 +11,8 @@ MARK = "@ftui "
 READY = "ready "
 FETCHED = "fetched"
 """A file that the job waits for: its results have been brought home."""
+UNTIL = "FTUI_UNTIL"
+"""The variable with the end of all tries, which only a submission by ftui can know."""
 HOLD_SECONDS = 1800
 _END = "ftui-end"
 
@@ -28,6 +30,8 @@ def script(wish: Wish, checkpoint: str = "") -> str:
         exports=exports,
         board=board if config.get("use_tensorboard") else "",
         train=train,
+        until=_UNTIL.format(until=UNTIL, over=_OVER),
+        over=_OVER,
         others=_OTHERS.format(train=train) if wish.options.nodes > 1 else "",
         mark=MARK,
         ready=READY,
@@ -43,13 +47,14 @@ _JOB = """\
 # What the container runs; {mark}marks what ftui reads out of the output. See train.dstack.yml.
 cd -- "$(dirname -- "$0")" || exit 1
 {joins}{exports}
-{others}
+{until}{others}
 : >>events.jsonl
 # Events leave with the log, each as one marked line, until a line that says `{end}`.
 tail -n +1 -f --pid=$$ events.jsonl | sed -u -n '/^{end}$/q; /./s/^/{mark}/p' &
 events=$!
-{board}{until}{train}
+{board}{train}
 code=$?
+[ -z "$limit" ] || [ $code != 124 ] || echo "{over}"
 printf '\\n{end}\\n' >>events.jsonl && wait $events
 if [ -d out ]; then
   # The results are lost with the container: it waits up to {minutes} min until they are fetched.
@@ -61,23 +66,21 @@ exit $code
 """
 
 
-_UNTIL = """\
-# Each try of dstack has max_duration anew. All together end at {variable}, a time in seconds since
-# 1970, where ftui has set it.
-left=0
-if [ -n "${variable}" ]; then
-  left=$(({variable} - $(date +%s)))
-  if [ $left -le 0 ]; then
-    echo "the time for all tries together is over: this one does not train"
-    exit 1
-  fi
+_OVER = "dstack's time for all tries together is over"
+_UNTIL = """
+# Each try of dstack's has the whole max_duration anew. Where {until} is set, to seconds since 1970,
+# it is the end of all of them.
+limit=""
+if [ -n "${until}" ]; then
+  left=$(({until} - $(date +%s)))
+  [ $left -gt 0 ] || {{ echo "{over}"; exit 1; }}
+  limit="timeout --foreground -k 60 $left"
 fi
 """
-"""What comes before training; `timeout 0` lets it take as long as it takes."""
 _OTHERS = """
 if [ "$DSTACK_NODE_RANK" != 0 ]; then
   # The first machine tells the events and keeps the results; this one only helps.
-  {until}{train}
+  {train}
   exit
 fi
 """
@@ -96,7 +99,7 @@ def _train(wish: Wish, checkpoint: str) -> str:
         launcher, more = " --launcher torchrun", f" -- {' '.join(_TOGETHER)}"
     else:
         launcher, more = "" if wish.gpus > 1 else " --launcher python", ""
-    return f"axolotl train {CONFIG}{launcher}{going_on}{more}"
+    return f"$limit axolotl train {CONFIG}{launcher}{going_on}{more}"
 
 
 def _exports(wish: Wish) -> Iterator[str]:

@@ -65,9 +65,9 @@ class Options:
 
     @property
     def all_seconds(self) -> int:
-        """How long all tries may take together; where no machine is taken away, there is one."""
-        once = seconds(self.max_duration)
-        return once if self.spot_policy == "on-demand" else once + seconds(self.retry_duration)
+        """How long all tries may take together, from the submission: one that gets its machine as
+        late as possible has its whole time."""
+        return seconds(self.retry_duration) + seconds(self.max_duration)
 
     def price_cap(self, gpus: int) -> float:
         """The most that an hour of one machine may cost, in dollars."""
@@ -100,7 +100,9 @@ def _value(name: str, text: str) -> Any:
             if 0 < float(text) <= _MOST_DOLLARS:
                 return float(text)
     elif name not in _SWITCHES and re.fullmatch(_FORMS[name][0], text, re.ASCII):
+        if name == "nodes":
+            return int(text)
         if name != "max_duration" or _LEAST_SECONDS <= seconds(text) <= _MOST_SECONDS:
-            return int(text) if name == "nodes" else text
+            return text
     wanted = _FORMS[name][1]
     raise UsageError(f"--machine {name}={text}: {text!r} is not {wanted}")

@@ -1,8 +1,7 @@
 """What travels to the machine: everything on this disk that a config names, in the run folder.
 
 A dstack server takes files of at most 2 MiB each (DSTACK_SERVER_CODE_UPLOAD_LIMIT). A larger one
-travels in parts, which the container puts together; what is too large for that belongs on the hub
-or on a volume.
+travels in parts, which the container puts together; what is too large for that belongs on the hub.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ftui.errors import TargetUnavailable, UsageError
+from ftui.plan import gpus
 from ftui.plan.offer import Offer
 from ftui.targets.dstack import states
 from ftui.targets.dstack.api import Api, Json, Refused
@@ -153,6 +154,17 @@ def _remedy(variable: str, name: str) -> str:
     return by_hand
 
 
+def _is_unknown(request: str) -> bool:
+    """Whether a request names a card that ftui has never heard of."""
+    named = [part for part in request.split(":")[1:] if part[:1].isalpha()]
+    try:
+        for name in ",".join(named).split(",") if named else ():
+            gpus.find(name)
+    except UsageError:
+        return True
+    return False
+
+
 def cheapest(plan: Json, asked: str, cap: float) -> Offer:
     """The machine that a run would get. Raises TargetUnavailable when there is none."""
     found = offers(plan)
@@ -160,6 +172,7 @@ def cheapest(plan: Json, asked: str, cap: float) -> Offer:
         return found[0]
     raise TargetUnavailable(
         "dstack has no machine for this run now",
-        why=f"asked for gpu {asked}, at most ${cap:g}/h",
+        why=f"asked for gpu {asked}, at most ${cap:g}/h"
+        + ("; ftui knows no GPU of that name" if _is_unknown(asked) else ""),
         hint="dstack offer lists what there is; a busy machine is free again later",
     )

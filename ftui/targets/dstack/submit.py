@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from ftui.plan.yaml_source import YamlProblem, mapping
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record, write_record
 from ftui.targets.dstack import document, hand_in, job_script, options, parcel, preflight, together
-from ftui.targets.dstack.api import Api
+from ftui.targets.dstack.api import Api, Foreign, Json, Refused
 from ftui.targets.remote.inputs import FOLDER
 
 _MOST_MIB = parcel.TOTAL_BYTES >> 20
@@ -64,7 +65,7 @@ def write_files(
             f"{packed.size / 2**20:.0f} MiB would travel to dstack",
             where=run.name,
             why=f"its server keeps all of it in its database: {_MOST_MIB} MiB is the most",
-            hint="name models and data by their hub ids, or put them on a volume",
+            hint="name models and data by their hub ids",
         )
     wish = document.Wish(
         name=document.run_name(run.name),
@@ -95,10 +96,12 @@ async def submit(api: Api, run: Run, needs: Needs, checkpoint: str = "") -> Subm
         await together.refuse_scattered(api)
     wanted = document.wanted_secrets(hand_in.configuration(run.config_file))
     secrets = await preflight.known_secrets(api, wanted, create=asked.create_secrets)
-    preflight.refuse_missing(wanted, secrets, api.login.url)
-    wish = write_files(run, needs, secrets, checkpoint)
+    preflight.refuse_missing(wanted, secrets.names, api.login.url)
+    wish = write_files(run, needs, secrets.names, checkpoint)
     await preflight.refuse_taken(api, wish.name)
     configuration = hand_in.configuration(run.folder / document.DOCUMENT)
+    until = round(time.time()) + asked.all_seconds
+    configuration["env"] = [*configuration.get("env", ()), f"{job_script.UNTIL}={until}"]
     files = hand_in.travelling(configuration, run.folder)
     spec = {"run_name": wish.name, "configuration": configuration, "file_archives": []}
     request = document.gpu_request(wish.gpus, needs.gpu_memory_gib, wish.options.gpu)
@@ -106,11 +109,27 @@ async def submit(api: Api, run: Run, needs: Needs, checkpoint: str = "") -> Subm
     offer = preflight.cheapest(await api.plan(spec), request, cap)
     archives = await hand_in.uploaded(api, files)
     plan = await api.plan(spec | {"file_archives": archives})
-    known = {"project": api.login.project, "url": api.login.url, "name": wish.name}
-    remember(run, {**known, "id": ""})  # before: nobody must lose a run that was started
-    taken = await api.apply(plan)
-    remember(run, {**known, "id": taken["id"]})
+    preflight.refuse_update(plan, wish.name, api.login.url)
+    await _applied(api, run, plan, wish.name)
     return Submitted(wish.name, offer, [*advice, *preflight.advice(wanted, secrets)])
+
+
+async def _applied(api: Api, run: Run, plan: Json, name: str) -> None:
+    """Hand the run to dstack, and keep in run.json what it is there.
+
+    Raises TargetUnavailable, RunNotFound, OSError.
+    """
+    before = read_record(run).extra.get(options.KEY, {})
+    known = {"project": api.login.project, "url": api.login.url, "name": name}
+    remember(run, {**known, "id": ""})  # before: nobody must lose a run that was started
+    try:
+        taken = await api.apply(plan)
+    except Foreign:  # dstack may have taken it behind whatever answers
+        raise
+    except Refused:
+        _keep(run, before)  # a run of that name would be somebody else's
+        raise
+    remember(run, {**known, "id": taken["id"]})
 
 
 def remembered(record: RunRecord) -> Mapping[str, Any]:
@@ -121,6 +140,9 @@ def remembered(record: RunRecord) -> Mapping[str, Any]:
 
 def remember(run: Run, known: Mapping[str, Any]) -> None:
     """Keep something in run.json beside what is there. Raises RunNotFound, OSError."""
+    _keep(run, {**read_record(run).extra.get(options.KEY, {}), **known})
+
+
+def _keep(run: Run, kept: Mapping[str, Any]) -> None:
     record = read_record(run)
-    kept = {**record.extra.get(options.KEY, {}), **known}
     write_record(run, dataclasses.replace(record, extra={**record.extra, options.KEY: kept}))

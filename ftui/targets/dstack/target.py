@@ -62,7 +62,7 @@ class DstackTarget(Supervised):
             found.append(
                 Problem(
                     f"{size / 2**20:.0f} MiB of models and data would travel; {most} MiB is most",
-                    "name them by their hub ids, or put them on a volume",
+                    "name them by their hub ids",
                 )
             )
         return found
@@ -98,8 +98,8 @@ class DstackTarget(Supervised):
     def serve(
         self, run: Run, on_phase: Callable[[Phase], None], hours: float
     ) -> AbstractAsyncContextManager[Endpoint]:
-        """The endpoint of base and tuned model on one of the project's machines; see serving.py."""
-        from ftui.targets.dstack import serving
+        """The endpoint of base and tuned model on one of the project's machines; see serve/."""
+        from ftui.targets.dstack.serve import serving
 
         return serving.serve(run, on_phase, hours)
 
@@ -108,9 +108,9 @@ class DstackTarget(Supervised):
 
         Raises FtuiError where it cannot be served.
         """
-        from ftui.targets.dstack import serve_price
+        from ftui.targets.dstack.serve import price
 
-        return serve_price.serving_terms(run)
+        return price.serving_terms(run)
 
     def orders(self, record: RunRecord, going_on: GoingOn, *, attach: bool) -> Orders:
         """What the supervisor is told."""

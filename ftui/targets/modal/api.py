@@ -10,12 +10,11 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
-from ftui.targets.modal import command, login
+from ftui.targets.modal import login
 from ftui.targets.modal.failures import (
     CONNECT_SECONDS,
     Missing,
     in_words,
-    passing,
     passing_over_missing,
 )
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 RUNS, STOPS = "ftui-runs", "ftui-stops"
 """The volumes of modal_app.py."""
+_FULL = "remove what is not needed: ftui files RUN, modal volume ls ftui-runs"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Api:
 
         Raises OSError.
         """
-        with in_words("the run could not be uploaded"):
+        with in_words("the run could not be uploaded", full=_FULL):
             found = await self._volume(volume)
             async with found.batch_upload.aio(force=True) as batch:
                 for here, there in files:
@@ -143,6 +143,7 @@ class Api:
 
     async def outcome(self, call_id: str) -> Outcome | None:
         """How a call ended; None while it has not."""
+        import aiohttp
         import modal
 
         failed = modal.exception
@@ -156,9 +157,11 @@ class Api:
                 return Outcome(1, "it took longer than a function may (timeout)")
             except failed.OutputExpiredError:
                 return Outcome(1, "it ended so long ago that Modal does not know how")
-            except Exception as error:  # whatever was raised there is raised here
-                if isinstance(error, (failed.NotFoundError, failed.AuthError, *passing())):
-                    raise
+            except (failed.RemoteError, failed.ExecutionError, failed.InternalFailure) as error:
+                return Outcome(1, str(error) or type(error).__name__)
+            except Exception as error:  # what the function raised is raised here, of whatever type
+                if isinstance(error, (failed.Error, aiohttp.ClientError)):
+                    raise  # Modal did not say how it ended
                 return Outcome(1, str(error) or type(error).__name__)
         return Outcome(
             int(told.get("code", 0)), str(told.get("why", "")), str(told.get("call", ""))
@@ -184,12 +187,15 @@ class Api:
     # ── Endpoints ────────────────────────────────────────────────────────────────────────────
 
     async def url(self, function: str) -> str:
-        """Where a function of the app answers HTTP."""
+        """Where a function of the app answers HTTP. Raises Missing where it does not."""
         import modal
 
         with in_words():
             wanted = modal.Function.from_name(self.app, function, client=self._client)
-            return await wanted.get_web_url.aio() or ""
+            url = await wanted.get_web_url.aio()
+        if not url:
+            raise Missing(f"Modal gave {function} of {self.app} no address")
+        return url
 
     async def said(self, function: str) -> AsyncIterator[str]:
         """What a function's containers print, as it comes."""
@@ -235,10 +241,11 @@ class Api:
 
     async def stop_app(self) -> None:
         """Take the app away, if it is there: what it had at work ends."""
-        if not await self.is_deployed():
-            return
-        failed = f"the app {self.app} could not be taken away"
-        await command.modal("app", "stop", "--yes", self.app, folder=Path("/"), failed=failed)
+        import modal
+
+        with in_words(), passing_over_missing():
+            found = await modal.App.lookup.aio(self.app, client=self._client)
+            await found.stop.aio(client=self._client)
 
     async def _volume(self, name: str) -> modal.Volume:
         import modal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -12,8 +13,11 @@ from ftui.runs.model import Run
 from ftui.runs.store import read_record
 
 FILE = "modal_app.py"
+ENDPOINT = "endpoint"
+"""What an endpoint reads is in this folder of the run's: a training begins the others anew."""
 _NAME_LENGTH = 58
 """Of an app on Modal 64 at most; the endpoint's is longer by `-serve`."""
+_SECRETS = re.compile(r"^SECRETS: list\[str\] = (\[.*?\])", re.MULTILINE)
 _TAIL = re.compile(r"-\d{4}-[a-z]+(-\d+)?-[0-9a-f]{6}$")
 """Day, word and what comes after them, which tell a run from others of its preset."""
 
@@ -51,6 +55,19 @@ def app_name(place: str) -> str:
     end = _TAIL.search(name)
     tail = end[0] if end else ""
     return name[: _NAME_LENGTH - len(tail)].removesuffix(tail).rstrip("-.") + tail
+
+
+def endpoint_app(place: str) -> str:
+    """The name of its endpoint's, as `modal deploy modal_app.py::serve_app` has it."""
+    return f"{app_name(place)}-serve"
+
+
+def secrets_in(file: Path) -> tuple[str, ...]:
+    """The secrets that a run's modal_app.py names; none where there is no such file."""
+    with contextlib.suppress(OSError, ValueError):
+        line = _SECRETS.search(file.read_text(encoding="utf-8"))
+        return tuple(json.loads(line[1])) if line else ()
+    return ()
 
 
 def text(values: Values) -> str:

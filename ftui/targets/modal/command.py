@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from ftui.errors import TargetUnavailable
 
 _SAID_LINES = 12
 """So many of the last lines of a command that failed are told."""
+_LONGEST_LINE = 2**20
+"""Bytes. A longer one is passed over."""
 _PLAIN = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "COLUMNS": "200"}
 _FRAME = " \r\n│╭╮╰╯─"
 
@@ -35,11 +37,12 @@ async def modal(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        limit=_LONGEST_LINE,
     )
     assert process.stdout is not None
     said: list[str] = []
     try:
-        async for line in process.stdout:
+        async for line in _lines(process.stdout):
             words = line.decode(errors="replace").strip(_FRAME)
             if words:
                 said.append(words)
@@ -57,3 +60,14 @@ async def modal(
             why=" ".join(said[-_SAID_LINES:]),
             hint=f"try it by hand: modal {' '.join(arguments)}",
         )
+
+
+async def _lines(said: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            line = await said.readline()
+        except ValueError:  # it was longer than the limit, and is gone
+            continue
+        if not line:
+            return
+        yield line

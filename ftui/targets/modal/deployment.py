@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftui import paths
-from ftui.runs.model import Run
+from ftui.runs import events
+from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
-from ftui.targets.modal import app, gpu, login, options, submit
+from ftui.targets.modal import app, gpu, login, market, options, submit
 from ftui.targets.modal.api import Api
 from ftui.targets.modal.command import modal
+from ftui.targets.modal.gpu import LISTED
+from ftui.targets.modal.rates import Rates
 from ftui.targets.remote.inputs import FOLDER, files_below
 from ftui.targets.remote.supervised import needs_of_run
 from ftui.targets.vllm.command import ServedModels, models_of
@@ -37,11 +40,12 @@ class Machine:
     gpu: str
     """Modal's name of a GPU, and how many of it."""
     count: int
+    rates: Rates = LISTED
 
     @property
     def dollars(self) -> float:
         """Of an hour, whether somebody asks or not."""
-        return gpu.dollars(self.gpu, self.count)
+        return gpu.dollars(self.gpu, self.count, self.rates)
 
     @property
     def words(self) -> str:
@@ -50,8 +54,9 @@ class Machine:
 
     @property
     def terms(self) -> str:
-        """`L4 · $1.12/h`."""
-        return f"{self.words} · ${self.dollars:.2f}/h"
+        """`L4 · $1.12/h`, and where that is from, if it is not what Modal asks now."""
+        listed = f" ({self.rates.source})" if self.rates is LISTED else ""
+        return f"{self.words} · ${self.dollars:.2f}/h{listed}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Wanted:
 
 
 def wanted(run: Run) -> Wanted:
-    """What serving a run takes; may ask the model hub for its size.
+    """What serving a run takes; asks Modal for its rates, and may ask the model hub for a size.
 
     Raises RunFailed where there is nothing to serve, UsageError where no GPU holds it, RunNotFound,
     TargetUnavailable where nobody is logged in.
@@ -73,48 +78,63 @@ def wanted(run: Run) -> Wanted:
     login.require()
     models, record = models_of(run), read_record(run)
     needs = gpus_for(run, record.settings, needs_of_run(record))
-    offer = gpu.cheapest(needs.gpu_memory_gib)
+    rates, _ = market.current()
+    offer = gpu.cheapest(needs.gpu_memory_gib, rates)
     gpu.request(offer.name, needs.gpus)
-    return Wanted(run, app.place_of(run), models, Machine(offer.name, needs.gpus))
+    return Wanted(run, app.place_of(run), models, Machine(offer.name, needs.gpus, rates))
 
 
 async def put(
-    api: Api, asked: Wanted, key: str, hours: float | None, tell: Callable[[str], None]
+    api: Api, asked: Wanted, key: str, until: float | None, tell: Callable[[str], None]
 ) -> str:
     """Upload what is served and deploy it as the app of `api`; where it answers.
 
-    The image is built the first time, which takes minutes. Raises TargetUnavailable, RunNotFound,
-    OSError.
+    The image is built the first time, which takes minutes. `until`: when it ends for good, in
+    seconds since the epoch; None = never. Raises TargetUnavailable, RunNotFound, OSError.
     """
     hub = {"base_model": "" if asked.models.local else asked.models.model}
     secrets = await submit.find_secrets(api, hub) if hub["base_model"] else submit.Secrets()
     _write(asked, secrets.named)
+    top = f"/{asked.place}/{app.ENDPOINT}"
     tell("uploading the model")
-    await api.upload([(file, f"/{asked.place}/{there}") for file, there in _files(asked)])
+    await api.upload([(file, f"{top}/{there}") for file, there in _files(asked)])
     tell(f"deploying {api.app}; its image is built the first time, which takes minutes")
-    told = {KEY: key, _TOKEN: os.environ[_TOKEN] if secrets.sent else ""}
-    told |= {"SERVE_HOURS": f"{hours:.6g}"} if hours else {}
     await modal(
         *("deploy", "--name", api.app, f"{app.FILE}::{APP}"),
         folder=asked.run.folder,
         failed=f"the endpoint in {app.FILE} could not be deployed",
         tell=tell,
-        variables=told,
+        variables={
+            KEY: key,
+            _TOKEN: os.environ[_TOKEN] if secrets.sent else "",
+            "SERVE_FROM": app.ENDPOINT,
+            "SERVE_HOURS": "",
+            "SERVE_UNTIL": f"{until:.3f}" if until else "",
+        },
     )
     return await api.url(FUNCTION)
 
 
 def _write(asked: Wanted, secrets: tuple[str, ...]) -> None:
     """Write modal_app.py anew, for the machine that serves. Raises UsageError, OSError."""
-    machine, record = asked.machine, read_record(asked.run)
+    machine, record, file = asked.machine, read_record(asked.run), asked.run.folder / app.FILE
     served_by = gpu.request(machine.gpu, machine.count)
     if options.KEY in record.extra:  # it was trained on Modal: that part stays as it was
-        wish = submit.wish_for(asked.run, needs_of_run(record).gpu_memory_gib, record.settings)
-        values = wish.values
+        values = _as_trained(asked.run, record)
     else:
         values = app.Values(asked.place, served_by, machine.count, retries=0, max_hours=1.0)
-    values = dataclasses.replace(values, secrets=secrets, serve_gpu=served_by)
-    paths.write_atomic(asked.run.folder / app.FILE, app.text(values))
+    named = tuple(dict.fromkeys([*app.secrets_in(file), *secrets]))
+    values = dataclasses.replace(values, secrets=named, serve_gpu=served_by)
+    paths.write_atomic(file, app.text(values))
+
+
+def _as_trained(run: Run, record: RunRecord) -> app.Values:
+    """What it was trained with, its limit of hours by what an hour cost at the launch."""
+    wish = submit.wish_for(run, needs_of_run(record).gpu_memory_gib, record.settings)
+    prices = submit.remembered(record).get("an_hour")
+    paid = events.number(prices.get("train")) if isinstance(prices, dict) else 0.0
+    hours = options.read(record.extra).hours(paid or wish.dollars)
+    return dataclasses.replace(wish.values, max_hours=hours)
 
 
 def _files(asked: Wanted) -> Iterator[tuple[Path | bytes, str]]:

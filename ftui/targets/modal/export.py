@@ -3,51 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from ftui.runs.model import Run
-from ftui.targets.modal import deployment, gpu
+from ftui.targets.modal import deployment, ending
 from ftui.targets.modal.api import Api
-from ftui.targets.modal.app import app_name, place_of
+from ftui.targets.modal.app import endpoint_app, place_of
 from ftui.targets.renting import Exported
 
 
 def export(run: Run, key: str, hours: float | None, tell: Callable[[str], None]) -> Exported:
     """See targets/renting.py."""
     asked = deployment.wanted(run)
-    url = asyncio.run(_put(asked, key, hours, tell))
+    until = time.time() + hours * 3600 if hours else None
+    url = asyncio.run(_put(asked, key, until, tell))
     return Exported(
         url=url,
         models=("tuned",) if asked.models.alone else ("base", "tuned"),
         machine=asked.machine.words,
         dollars=asked.machine.dollars,
-        prices=gpu.LISTED.source,
+        prices=asked.machine.rates.source,
         idle_seconds=deployment.IDLE_SECONDS,
         hours=hours,
-        end=f"modal app stop {_name(asked.place)}",
+        end=f"modal app stop {endpoint_app(asked.place)}",
     )
 
 
 def end(run: Run) -> bool:
-    """End it, and see to it that it has ended; whether there was one. Raises TargetUnavailable."""
+    """End it, and see to it that it has ended; whether there was one.
+
+    Raises TargetUnavailable, TimedOut.
+    """
     return asyncio.run(_end(run))
 
 
-def _name(place: str) -> str:
-    """As `modal deploy modal_app.py::serve_app` has it."""
-    return f"{app_name(place)}-serve"
-
-
 async def _put(
-    asked: deployment.Wanted, key: str, hours: float | None, tell: Callable[[str], None]
+    asked: deployment.Wanted, key: str, until: float | None, tell: Callable[[str], None]
 ) -> str:
-    async with Api(_name(asked.place)) as api:
-        return await deployment.put(api, asked, key, hours, tell)
+    async with Api(endpoint_app(asked.place)) as api:
+        return await deployment.put(api, asked, key, until, tell)
 
 
 async def _end(run: Run) -> bool:
-    async with Api(_name(place_of(run))) as api:
-        there = await api.is_deployed()
-        while await api.is_deployed():
-            await api.stop_app()
-        return there
+    async with Api(endpoint_app(place_of(run))) as api:
+        return await ending.take_away(api)

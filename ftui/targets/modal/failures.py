@@ -39,18 +39,18 @@ def passing() -> tuple[type[Exception], ...]:
 
 
 @contextlib.contextmanager
-def in_words(what: str = _NO) -> Iterator[None]:
-    """Raises TargetUnavailable for what Modal's client raises."""
+def in_words(what: str = _NO, full: str = "") -> Iterator[None]:
+    """Raises TargetUnavailable for what Modal's client raises; `full`: what makes room there."""
     import aiohttp
     import modal
 
     try:
         yield
     except (modal.exception.Error, aiohttp.ClientError, TimeoutError) as failure:
-        raise _translated(failure, what) from failure
+        raise _translated(failure, what, full) from failure
 
 
-def _translated(failure: Exception, what: str) -> TargetUnavailable:
+def _translated(failure: Exception, what: str, full: str) -> TargetUnavailable:
     import modal
 
     error, why = modal.exception, _said(failure)
@@ -61,8 +61,7 @@ def _translated(failure: Exception, what: str) -> TargetUnavailable:
     if isinstance(failure, error.ResourceExhaustedError):
         if what == _NO:
             return Unreachable("Modal is asked too much at the moment", why=why)
-        hint = "remove what is not needed: ftui files RUN, modal volume ls ftui-runs"
-        return TargetUnavailable(what, why=why, hint=hint)
+        return TargetUnavailable(what, why=why, hint=full)
     if isinstance(failure, error.Error) and not isinstance(failure, passing()):
         return TargetUnavailable(what, why=why)
     hint = "look at https://status.modal.com, and whether this machine is online"

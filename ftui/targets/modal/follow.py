@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from ftui.errors import FtuiError, TargetUnavailable
 from ftui.runs import events
@@ -22,8 +23,11 @@ from ftui.text import counted
 
 _PATIENCE_SECONDS = 30.0
 """If Modal does not answer for so long, that is worth a line in the log."""
+_SILENT_SECONDS = 600.0
+"""So long it is waited for Modal when only the results are still to come home."""
 _LOST_CODE = 1
 _FETCH_TRIES = 3
+_T = TypeVar("_T")
 
 
 class Follower:
@@ -121,11 +125,12 @@ class Follower:
     async def _finish(self, api: Api, ended: Outcome) -> None:
         """Bring the results home, take the app away, and write the end down."""
         code, why = ended.code, ended.why
+        until = time.monotonic() + _SILENT_SECONDS
         if code == 0:
-            why = await self._fetched(api) or why
+            why = await self._fetched(api, until) or why
             code = _LOST_CODE if why.startswith(_LOST) else 0
         else:
-            await self._fetch_checkpoint(api)
+            await self._fetch_checkpoint(api, until)
         try:
             await api.stop_app()
         except TargetUnavailable as error:  # nothing of it runs, and nothing of it costs
@@ -133,13 +138,27 @@ class Follower:
         await self._meter.end(api)
         self.end(code, why)
 
-    async def _fetched(self, api: Api) -> str:
+    async def _insisted(self, bring: Callable[[], Awaitable[_T]], until: float) -> _T:
+        """What was brought, whenever Modal answers again before that time. Raises what it says."""
+        while True:
+            try:
+                brought = await bring()
+            except Unreachable as error:
+                if time.monotonic() >= until:
+                    raise
+                self._unanswered(error)
+                await asyncio.sleep(self._poll_seconds)
+            else:
+                self._answered()
+                return brought
+
+    async def _fetched(self, api: Api, until: float) -> str:
         """Bring the results home, with a few tries; why not, if they could not be."""
         self.tell("bringing the results home")
         why = ""
         for _ in range(_FETCH_TRIES):
             try:
-                count = await results.fetch(api, self._run)
+                count = await self._insisted(lambda: results.fetch(api, self._run), until)
             except (TargetUnavailable, OSError) as error:
                 why = str(error)
                 self.note(f"the results could not be brought home: {error}")
@@ -151,10 +170,10 @@ class Follower:
                 return ""
         return f"{_LOST}: {why}; they are kept: modal volume get ftui-runs {self._place}/out"
 
-    async def _fetch_checkpoint(self, api: Api) -> None:
+    async def _fetch_checkpoint(self, api: Api, until: float) -> None:
         """Bring home from where a run that failed can go on, if there is such a checkpoint."""
         try:
-            name = await results.fetch_checkpoint(api, self._run)
+            name = await self._insisted(lambda: results.fetch_checkpoint(api, self._run), until)
         except (TargetUnavailable, OSError) as error:
             self.note(f"its newest checkpoint could not be brought home: {error}")
             self.note(f"it is kept: modal volume get ftui-runs {self._place}/out")

@@ -82,13 +82,13 @@ def find(name: str) -> Offer:
     return offer
 
 
-def cheapest(memory_gib: float) -> Offer:
+def cheapest(memory_gib: float, rates: Rates = LISTED) -> Offer:
     """The cheapest GPU that has the memory and can compute in bf16. Raises UsageError."""
     able = [one for one in OFFERS.values() if one.gpu.holds(memory_gib) and one.name != "T4"]
     if not able:
         most = max(one.gpu.memory_gib for one in OFFERS.values())
         raise UsageError(f"no GPU of Modal has {memory_gib:.0f} GiB; {most:.0f} GiB is the most")
-    return min(able, key=lambda one: one.dollars)
+    return min(able, key=lambda one: rates.gpus[one.name])
 
 
 def request(name: str, count: int) -> str:

@@ -37,9 +37,6 @@ def _name_for(plan: Plan) -> str:
 
 
 def limits(plan: Plan) -> str:
-    """`12 h ($13.44 at $1.12/h), all tries together, …`. Raises UsageError."""
+    """What ends it at the latest (options.py). Raises UsageError."""
     asked = options.parse(plan.machine)
-    an_hour = gpu.dollars(_name_for(plan) if plan.gpus else "", plan.gpus)
-    hours = asked.hours(an_hour)
-    told = f"{hours:.3g} h (${hours * an_hour:,.2f} at ${an_hour:.2f}/h), all tries together"
-    return f"{told}, and half an hour to save"
+    return asked.limits(gpu.dollars(_name_for(plan) if plan.gpus else "", plan.gpus))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from ftui.errors import TargetUnavailable
 from ftui.plan.offer import Market, Offer
@@ -19,7 +20,7 @@ _NAME = "ftui-asks-for-rates"
 def market(plan: Plan) -> Market:
     """Every GPU of which so many go together. Takes a second or two. Raises UsageError."""
     options.parse(plan.machine)
-    rates, place = asyncio.run(_asked())
+    rates, place = current()
     offers = tuple(_offers(plan.gpus, rates, place))
     source = f"{rates.source}, cores and memory too"
     listed = rates.source == gpu.LISTED.source
@@ -33,6 +34,12 @@ async def rates_now(api: Api) -> tuple[Rates, str]:
     except TargetUnavailable:
         return gpu.LISTED, ""
     return gpu.LISTED.as_told(told, f"Modal's rates of {time.strftime('%H:%M')}"), workspace
+
+
+def current() -> tuple[Rates, str]:
+    """The same, for who has no connection yet; may be called where a loop is at work."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _asked()).result()
 
 
 async def _asked() -> tuple[Rates, str]:

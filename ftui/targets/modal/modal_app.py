@@ -1,4 +1,4 @@
-"""Trains one run with axolotl on Modal, and serves it with vLLM. Needs only `pip install modal`.
+"""Trains one run with axolotl on Modal, and serves it with vLLM. Needs only modal, 1.6.3 or later.
 
 In the run folder, beside config.yml:
 
@@ -56,11 +56,15 @@ TICK_SECONDS, COMMIT_SECONDS, LAST_WORDS_SECONDS = 0.5, 3.0, 30.0
 TAKEN_AWAY_SECONDS = 20.0  # to save, of the 30 that Modal leaves a machine that it takes away
 SEGMENT_BYTES = 256 * 1024
 START_SECONDS, IDLE_SECONDS = 1200, 120  # of the endpoint: to load, and to wait for a question
+NO_START = "the endpoint does not begin:"  # begins the line that says why
+PORT = int(os.environ.get("FTUI_MODAL_PORT", "8000"))  # of vLLM; a test says another one
+SERVE_GPUS = int(SERVE_GPU.partition(":")[2] or 1)
 MARK = b"@ftui "  # begins a line of the feed that is an event of ftui_events.py, as JSON
 ROOT = os.environ.get("FTUI_MODAL_ROOT", "")  # where the volumes are mounted; a test says where
 RUNS, STOPS, CACHE = f"{ROOT}/runs", f"{ROOT}/stops", f"{ROOT}/cache"
 FOLDER = Path(RUNS) / RUN
 STOP_FILE = FOLDER / "stop"  # ftui_events.py looks for it
+SERVED = FOLDER / (os.environ.get("SERVE_FROM") or "")  # of an endpoint: where its files are
 ENTRY = "/workspace/axolotl/scripts/uv-entrypoint.sh"  # the image's own; sets up CUDA's libraries
 
 OTHER_FORMATS = ["--exclude", "original/*", "--exclude", "*.pth", "--exclude", "*.gguf"]
@@ -68,6 +72,7 @@ HUB_NAME = r"[\w-][\w.-]*(/[\w-][\w.-]*)?"  # what came along begins with ./
 GET_ROWS = "import json, sys, datasets; datasets.load_dataset(**json.loads(sys.argv[1]))"
 ROWS_KEYS = ("path", "split", "data_files", "revision")  # as axolotl gives them to load_dataset
 FULL = b"No space left on device"
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
 app = modal.App(APP)
 runs = modal.Volume.from_name("ftui-runs", create_if_missing=True)
@@ -111,7 +116,7 @@ def prepare() -> dict[str, Any]:
         feed.phase(f"downloading {what}; no GPU is paid for meanwhile")
         with status.kept_meanwhile():
             code = _printed(_start(command), feed)
-        cache.commit()
+        _commit(cache)
         if code:  # nothing of that name, or not allowed: another try would end the same way
             return status.ended(code, f"{what} could not be downloaded")
     status.keep()
@@ -157,7 +162,7 @@ def train() -> dict[str, Any]:
 def _outcome(code: int, watch: Watch, status: Status) -> dict[str, Any]:
     """What a try that ended means. Raises RuntimeError where another one helps."""
     over = status.seconds >= MAX_HOURS * HOUR
-    if code == 0 and watch.out_of_time and not over:
+    if code == 0 and watch.out_of_time and not over and not watch.asked_to_stop:
         _commit()
         return {"call": _next_try().object_id}
     if code == 0:
@@ -407,17 +412,17 @@ class Watch:
                 self._feed.line(MARK + line)
 
 
-def _commit() -> None:
+def _commit(volume: modal.Volume = runs) -> None:
     """Have what is on the volume kept now; Modal does so by itself too, a little later."""
     try:
-        runs.commit()
+        volume.commit()
     except modal.exception.Error as error:
         print(f"the volume could not be committed, this tries again: {error}", flush=True)  # noqa: T201
 
 
 def _start(command: list[str], stdout: int | None = subprocess.PIPE, **more: str) -> Any:
     """Start a command in the run's folder, in a group of its own."""
-    known = os.environ | {"PYTHONPATH": str(FOLDER)} | ({} if GPUS else _NO_GPU) | more
+    known = os.environ | {"PYTHONPATH": str(FOLDER)} | ({} if GPUS else NO_GPU) | more
     entry = [ENTRY] if Path(ENTRY).exists() else []
     print("$", *command, flush=True)  # noqa: T201
     return subprocess.Popen(
@@ -429,9 +434,6 @@ def _start(command: list[str], stdout: int | None = subprocess.PIPE, **more: str
         stderr=subprocess.STDOUT if stdout else None,
         start_new_session=True,
     )
-
-
-_NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
 
 def _printed(process: subprocess.Popen[bytes], feed: Feed) -> int:
@@ -456,9 +458,8 @@ def _tell_of_try(feed: Feed, status: Status, checkpoint: str) -> None:
         return
     step = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
     begins = f"it goes on from step {step}" if step else "it begins again"
-    feed.note(f"try {status.tries}, in another container: {begins}")
     feed.event("launched", again=True, from_step=step)
-    feed.event("phase", words=f"try {status.tries}, in another container")
+    feed.phase(f"try {status.tries}, in another container: {begins}")
 
 
 def _newest_checkpoint() -> str:
@@ -548,20 +549,28 @@ def _downloads(config: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _next_try() -> Any:
-    """Spawn `train` with this container's secrets, those that were sent for this run alone too."""
+    """Spawn `train` with this container's secrets, those that were sent for this run alone too.
+
+    Raises RuntimeError: an error of Modal's own, coming from a container, would look like one of
+    asking for how it ended.
+    """
     names = [name for name in os.environ.get("FTUI_SENT", "").split(",") if name]
-    if not names:
-        return train.spawn()
-    sent: dict[str, str | None] = {name: os.environ[name] for name in (*names, "FTUI_SENT")}
-    return train.with_options(secrets=[*secrets, modal.Secret.from_dict(sent)]).spawn()
+    function = train
+    if names:
+        sent: dict[str, str | None] = {name: os.environ[name] for name in (*names, "FTUI_SENT")}
+        function = train.with_options(secrets=[*secrets, modal.Secret.from_dict(sent)])
+    try:
+        return function.spawn()
+    except modal.exception.Error as error:
+        raise RuntimeError(f"the next try could not be spawned: {error}") from error
 
 
 # An endpoint of its own app, so that it has nothing to do with a training at work. It costs nothing
 # while nobody asks. Its key is the VLLM_API_KEY of the shell that deploys it, which is sent as a
-# secret of this deployment alone; SERVE_HOURS, if that shell has it, says when it ends for good.
+# secret of this deployment alone. SERVE_HOURS, if that shell has it, says when it ends for good
+# (building the image counts), and SERVE_FROM in which folder of the run it finds its own copy of
+# config.yml and out; else it takes those of the training.
 serve_app = modal.App(f"{APP}-serve")
-SERVE_GPUS = int(SERVE_GPU.partition(":")[2] or 1)
-PORT = int(os.environ.get("FTUI_MODAL_PORT", "8000"))
 GATE = '''"""vLLM asks for its key where a path begins with /v1; else only /health is open."""
 
 
@@ -594,7 +603,7 @@ vllm_image = (
 
 def _of_this_shell() -> dict[str, str | None]:
     """What an endpoint knows of its deployment; its container has it in its environment."""
-    names = ("VLLM_API_KEY", "HF_TOKEN", "SERVE_UNTIL")
+    names = ("VLLM_API_KEY", "HF_TOKEN", "SERVE_UNTIL", "SERVE_FROM")
     known = {name: os.environ.get(name) or None for name in names}
     if hours := os.environ.get("SERVE_HOURS"):
         known["SERVE_UNTIL"] = str(time.time() + float(hours) * HOUR)
@@ -627,13 +636,13 @@ def serve() -> None:
         raise
 
 
-NO_START = "the endpoint does not begin:"
-
-
 def _begin() -> None:
     until = float(os.environ.get("SERVE_UNTIL") or "inf")
     if not os.environ.get("VLLM_API_KEY"):
         raise RuntimeError("it has no key; export VLLM_API_KEY, and deploy it again")
+    if time.time() >= until:
+        _take_away()
+        raise RuntimeError("its time is up")
     gate = Path(tempfile.mkdtemp())
     (gate / "ftui_gate.py").write_text(GATE, encoding="utf-8")
     process = _start(serve_command(), stdout=None, PYTHONPATH=str(gate))
@@ -649,18 +658,21 @@ def _begin() -> None:
 
 
 def _end_in_time(process: subprocess.Popen[bytes], until: float) -> None:
-    """End vLLM when the time is up, and the endpoint with it."""
+    """End vLLM when the time is up, and the endpoint with it; a container without vLLM ends too."""
     while process.poll() is None and time.time() < until:
         time.sleep(TICK_SECONDS)
     if time.time() >= until:
         _end(process)
         _take_away()
+    else:
+        print(f"vLLM ended with exit code {process.returncode}; so does this", flush=True)  # noqa: T201
+        modal.experimental.stop_fetching_inputs()
 
 
 def _take_away() -> None:
     """Stop the endpoint's app: nothing of it can be asked any more, so nothing of it can cost."""
     print("the time is up: the endpoint ends", flush=True)  # noqa: T201
-    with contextlib.suppress(AttributeError, modal.exception.Error):  # modal before 1.6 has it not
+    with contextlib.suppress(modal.exception.Error):
         serve_app.stop()
     modal.experimental.stop_fetching_inputs()
 
@@ -673,9 +685,10 @@ def _listens() -> bool:
 
 def serve_command() -> list[str]:
     """The command of vLLM; a model that was trained whole takes the place of its base."""
-    out = FOLDER / "out"
+    out = SERVED / "out"
     given = ["--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 - Modal stands before it
     given += ["--max-model-len", "auto", "--middleware", "ftui_gate.Gate"]
+    given += ["--disable-uvicorn-access-log"]
     given += ["--tensor-parallel-size", str(SERVE_GPUS)] if SERVE_GPUS > 1 else []
     if not (out / "adapter_config.json").exists():
         return ["vllm", "serve", str(out), "--served-model-name", "tuned", *given]
@@ -692,6 +705,6 @@ def _base_model() -> str:
     """The base model as the config names it: a folder that came along, or of the hub."""
     import yaml
 
-    config = yaml.safe_load((FOLDER / "config.yml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((SERVED / "config.yml").read_text(encoding="utf-8"))
     base = str(config["base_model"])
-    return str(FOLDER / base) if base.startswith("./") else base
+    return str(SERVED / base) if base.startswith("./") else base

@@ -37,6 +37,12 @@ class Options:
             return self.max_hours
         return min(self.max_hours, self.max_dollars / dollars_an_hour)
 
+    def limits(self, dollars_an_hour: float) -> str:
+        """`12 h ($13.44 at $1.12/h), all tries together, …`: when it ends, and what that costs."""
+        hours = self.hours(dollars_an_hour)
+        cost = f"${hours * dollars_an_hour:,.2f} at ${dollars_an_hour:.2f}/h"
+        return f"{hours:.3g} h ({cost}), all tries together, and half an hour to save"
+
 
 def read(extra: Mapping[str, Any]) -> Options:
     """The options in run.json's `extra`; what is missing or of the wrong kind is the default."""
@@ -63,4 +69,5 @@ def _value(name: str, text: str) -> Any:
     least, most = _RANGES[name]
     if least <= number <= most:
         return number
-    raise UsageError(f"--machine {name}={text}: {text!r} is no number above 0")
+    what = f"{text!r} is no number from {least:g} to {most:g}"
+    raise UsageError(f"--machine {name}={text}: {what}")

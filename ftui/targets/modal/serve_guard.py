@@ -20,12 +20,12 @@ from typing import IO
 
 from ftui.errors import TargetUnavailable, TimedOut
 from ftui.targets.modal.api import Api
-from ftui.targets.modal.failures import Unreachable
+from ftui.targets.modal.ending import take_away
 
 _STOP_SECONDS = 60.0
 """How long ftui waits for the guard; it goes on alone if that is not enough."""
 _PATIENCE_SECONDS = 600.0
-"""How long Modal is asked again when it does not answer: a network may be back by then."""
+"""How long Modal is asked again, whatever it says: a network may be back by then."""
 _PAUSE_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 
@@ -79,22 +79,21 @@ def main(app: str) -> int:
         pass
     try:
         asyncio.run(_stopped(app))
-    except TargetUnavailable as error:
+    except (TargetUnavailable, TimedOut) as error:
         print(f"modal: {error}", flush=True)  # noqa: T201 - into the endpoint's log
         return 1
     return 0
 
 
 async def _stopped(app: str) -> None:
-    """Stop it, however long Modal is silent. Raises TargetUnavailable."""
+    """Stop it, whatever comes between, within ten minutes. Raises TargetUnavailable, TimedOut."""
     limit = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             async with Api(app) as api:
-                while await api.is_deployed():
-                    await api.stop_app()
+                await take_away(api)
                 return
-        except Unreachable:
+        except (TargetUnavailable, TimedOut):
             if time.monotonic() > limit:
                 raise
         await asyncio.sleep(_PAUSE_SECONDS)

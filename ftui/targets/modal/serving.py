@@ -66,13 +66,14 @@ class _Start:
         self.told.flush()
 
     async def follow(self) -> None:
-        """Keep what the container prints."""
-        try:
-            async for words in self.api.said(deployment.FUNCTION):
-                self.told.write(words)
-                self.told.flush()
-        except TargetUnavailable as error:
-            self.tell(f"the log ends here: {error}")
+        """Keep what the container prints, as long as there is room for it."""
+        with contextlib.suppress(OSError):
+            try:
+                async for words in self.api.said(deployment.FUNCTION):
+                    self.told.write(words)
+                    self.told.flush()
+            except TargetUnavailable as error:
+                self.tell(f"the log ends here: {error}")
 
 
 @asynccontextmanager
@@ -142,15 +143,14 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 async def _deployed(start: _Start, asked: deployment.Wanted, hours: float) -> Endpoint:
     """Put it in place; nothing runs yet, and nothing costs. Raises TargetUnavailable."""
     start.reach(Stage.IMAGE)
-    machine, key = asked.machine, secrets.token_urlsafe()
+    machine, key, until = asked.machine, secrets.token_urlsafe(), time.time() + hours * 3600
     start.tell(f"{machine.terms}, {hours:g} h at most")
     try:
-        url = await deployment.put(start.api, asked, key, hours, start.tell)
+        url = await deployment.put(start.api, asked, key, until, start.tell)
     except OSError as error:
         where = str(error.filename or asked.run.folder)
         why = (error.strerror or str(error)).lower()
         raise TargetUnavailable("the model could not be sent", where=where, why=why) from error
-    until = time.strftime("%H:%M", time.localtime(time.time() + hours * 3600))
     return Endpoint(
         base_url=url,
         base=None if asked.models.alone else "base",
@@ -158,7 +158,7 @@ async def _deployed(start: _Start, asked: deployment.Wanted, hours: float) -> En
         api_key=key,
         log_file=start.log_file,
         front="Modal",
-        terms=f"Modal · {machine.terms} · until {until}",
+        terms=f"Modal · {machine.terms} · until {time.strftime('%H:%M', time.localtime(until))}",
     )
 
 

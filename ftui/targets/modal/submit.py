@@ -41,7 +41,7 @@ class Wish:
     dollars: float
     """Of an hour."""
     words: str
-    """For people: `1 × L40S · $2.09/h (…); at most 12 h, so at most $25.06`."""
+    """For people: `1 × L40S · $2.27/h (…); at most 12 h ($27.20 at $2.27/h), …`."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,15 @@ def wish_for(
     asked = options.read(record.extra)
     name = asked.gpu or gpu.cheapest(gpu_memory_gib).name
     an_hour = gpu.dollars(name, record.gpus, rates)
-    hours = asked.hours(an_hour)
     values = app.Values(
         place=app.place_of(run),
         gpu=gpu.request(name, record.gpus),
         gpus=record.gpus,
         retries=asked.retries,
-        max_hours=hours,
+        max_hours=asked.hours(an_hour),
     )
-    cost = f"at most {hours:.3g} h, so at most ${hours * an_hour:.2f}"
-    return Wish(values, config, an_hour, f"{gpu.words(name, record.gpus, rates)}; {cost}")
+    machine, limits = gpu.words(name, record.gpus, rates), asked.limits(an_hour)
+    return Wish(values, config, an_hour, f"{machine}; at most {limits}")
 
 
 def write_files(

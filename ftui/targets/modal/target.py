@@ -11,13 +11,14 @@ from ftui.plan.hardware import Hardware
 from ftui.plan.offer import Market
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run, RunRecord
+from ftui.runs.stop import Answer
 from ftui.runs.store import read_record
 from ftui.runs.tail import read_history
 from ftui.targets.base import GoingOn, Problem
 from ftui.targets.endpoint import Endpoint, Phase
 from ftui.targets.modal import app, gpu, hire, login, options, position, volume
 from ftui.targets.modal.api import RUNS
-from ftui.targets.modal.ending import abort
+from ftui.targets.modal.ending import abort, end_unknown
 from ftui.targets.modal.orders import Orders
 from ftui.targets.modal.rates import CORES, MEMORY_GIB
 from ftui.targets.modal.submit import remember, remembered, write_files
@@ -148,6 +149,17 @@ class ModalTarget(Supervised):
         from ftui.targets.modal import export
 
         return export.end(run)
+
+    def stop(self, run: Run) -> Answer:
+        """Ask the run to save and end; asked again, end it at once. Raises OSError, FtuiError.
+
+        One that nobody can follow, because its call was never written down, ends at once.
+        """
+        answer, known = super().stop(run), remembered(read_record(run))
+        ended = answer is not Answer.NOT_RUNNING or read_history(run).exit_code is not None
+        if ended or not known or known.get("call") or position.read(run).call:
+            return answer
+        return Answer.ENDED if end_unknown(run, str(known["app"])) else answer
 
     def end(self, run: Run, record: RunRecord) -> bool:
         """Cancel the run's call at once; whether there was one."""

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from ftui.errors import UsageError
 from ftui.runs.model import Run
 from ftui.targets.modal import results
 from ftui.targets.modal.api import Api
-from ftui.targets.modal.app import app_name, place_of
+from ftui.targets.modal.app import ENDPOINT, app_name, endpoint_app, place_of
 from ftui.targets.stored import Fetched, Heap, StoredFile, heaps
 
 ELSEWHERE = "volume"
@@ -52,7 +53,12 @@ def fetch(run: Run, heap: Heap, on_bytes: Callable[[int], None]) -> Fetched:
 
 
 def discard(run: Run, heap: Heap) -> None:
-    """Remove a heap from the volume for good. Raises TargetUnavailable."""
+    """Remove a heap from the volume for good. Raises UsageError, TargetUnavailable."""
+    if heap.folder in ("", ENDPOINT) and asyncio.run(_is_served(run)):
+        raise UsageError(
+            f"the endpoint of {run.name} reads it: it is left alone",
+            hint=f"end it first: ftui export {run.name} --end",
+        )
 
     async def remove(api: Api) -> None:
         top = f"/{place_of(run)}"
@@ -63,6 +69,11 @@ def discard(run: Run, heap: Heap) -> None:
             await api.remove(f"{top}/{file.path}")
 
     asyncio.run(_asked(run, remove))
+
+
+async def _is_served(run: Run) -> bool:
+    async with Api(endpoint_app(place_of(run))) as api:
+        return await api.is_deployed()
 
 
 async def _asked(run: Run, action: Callable[[Api], Awaitable[_T]]) -> _T:

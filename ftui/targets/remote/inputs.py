@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def bring(
     names: dict[Path, str] = {}
     for place, path in local_inputs(config):
         if path not in names:
-            names[path] = _free_name(path, set(names.values()))
+            names[path] = free_name(path, set(names.values()))
             copy_files(path, folder / FOLDER / names[path], copied)
         _put(brought, place, f"./{FOLDER}/{names[path]}")
     return brought
@@ -44,9 +44,10 @@ def bring(
 def copy_files(
     source: Path, target: Path, copied: Callable[[Path], None] = lambda file: None
 ) -> None:
-    """Copy a file, or a folder with all that is in it. Raises OSError."""
-    for file in files_below(source):
-        there = target / file.relative_to(source) if source.is_dir() else target
+    """Copy a file, or a folder with all that is in it, under plain names. Raises OSError."""
+    below = _clean_names(source) if source.is_dir() else {source: Path()}
+    for file, name in below.items():
+        there = target / name
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, there)
         copied(there)
@@ -76,8 +77,30 @@ def _put(config: Any, place: Place, value: str) -> None:
     config[place[-1]] = value
 
 
-def _free_name(path: Path, taken: set[str]) -> str:
-    """A name that no shell and no YAML has trouble with."""
+def _clean_names(folder: Path) -> dict[Path, Path]:
+    """The files below a folder, and what each is called seen from its copy."""
+    clean = {folder: Path()}
+    taken: dict[Path, set[str]] = {}
+
+    def name(path: Path) -> Path:
+        if path not in clean:
+            above = name(path.parent)
+            there = taken.setdefault(above, set())
+            chosen = free_name(path, there)
+            there.add(chosen)
+            clean[path] = above / chosen
+        return clean[path]
+
+    files = sorted(files_below(folder), key=lambda file: (_is_odd(file, folder), file))
+    return {file: name(file) for file in files}
+
+
+def _is_odd(file: Path, folder: Path) -> bool:
+    return any(_ODD.search(part) for part in file.relative_to(folder).parts)
+
+
+def free_name(path: Path, taken: Collection[str]) -> str:
+    """A name that no shell and no YAML has trouble with, and that is not taken."""
     stem, end = _ODD.sub("_", path.stem) or "input", _ODD.sub("_", path.suffix)
     names = (f"{stem}{number or ''}{end}" for number in range(len(taken) + 1))
     return next(name for name in names if name not in taken)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftui.errors import FtuiError, RunFailed, TargetUnavailable, TimedOut, UsageError
 from ftui.targets.endpoint import Endpoint
+from ftui.targets.loopback import is_here
 
 if TYPE_CHECKING:
     import httpx2
@@ -154,7 +155,7 @@ def _client(endpoint: Endpoint) -> httpx2.AsyncClient:
         base_url=endpoint.base_url,
         headers={"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {},
         timeout=httpx2.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
-        trust_env=not is_here(endpoint.base_url),  # a proxy must not see what stays on this machine
+        trust_env=not is_here(endpoint.base_url),  # a proxy must not see what stays here
         verify=endpoint.base_url.startswith("https:"),  # reading certificates costs 60 ms
     )
 

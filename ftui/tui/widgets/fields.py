@@ -31,13 +31,18 @@ class Line(Input):
     ]
 
     def __init__(
-        self, *, id: str, placeholder: str = "", suggester: Suggester | None = None
+        self,
+        *,
+        id: str,
+        placeholder: str = "",
+        suggester: Suggester | None = None,
+        replaces: bool = False,
     ) -> None:
         super().__init__(
             id=id,
             placeholder=placeholder,
             suggester=suggester,
-            select_on_focus=False,  # the / that begins a path must not be typed over
+            select_on_focus=replaces,  # else the / that begins a path would be typed over
             compact=True,
         )
 
@@ -81,7 +86,8 @@ class FieldRow(Horizontal):
         """Label, input."""
         yield Static(self.field.label, classes="field-label", markup=False)
         suggester = PathSuggester() if self.field.is_path else None
-        line = Line(id=f"field-{self.field.id.replace('.', '-')}", suggester=suggester)
+        name = f"field-{self.field.id.replace('.', '-')}"
+        line = Line(id=name, suggester=suggester, replaces=True)
         line.set_class(self.field.is_path, "path")
         yield line
 

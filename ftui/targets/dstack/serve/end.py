@@ -9,7 +9,7 @@ from pathlib import Path
 from ftui.errors import TimedOut
 from ftui.targets.dstack import login, machine, states
 from ftui.targets.dstack.api import Api, Json
-from ftui.targets.dstack.serve_record import Service
+from ftui.targets.dstack.serve.record import Service
 
 POLL_SECONDS = 1.0
 _ABORT_SECONDS = 30.0

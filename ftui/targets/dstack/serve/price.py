@@ -9,11 +9,12 @@ from ftui.plan.offer import Offer
 from ftui.plan.yaml_source import mapping
 from ftui.runs.model import Run
 from ftui.runs.store import read_record
-from ftui.targets.dstack import login, options, preflight, serve_document
+from ftui.targets.dstack import login, options, preflight
 from ftui.targets.dstack.api import Api, Json
 from ftui.targets.dstack.document import gpu_request
-from ftui.targets.dstack.serve_cargo import Cargo
-from ftui.targets.dstack.serve_document import Wish
+from ftui.targets.dstack.serve import document
+from ftui.targets.dstack.serve.cargo import Cargo
+from ftui.targets.dstack.serve.document import Wish
 from ftui.targets.dstack.submit import remembered
 from ftui.targets.remote.supervised import needs_of_run
 from ftui.targets.vllm.command import models_of
@@ -31,7 +32,7 @@ def wish_of(run: Run, hours: float, cargo: Cargo, secrets: frozenset[str] = froz
     """
     record = read_record(run)
     return Wish(
-        name=serve_document.service_name(run.name),
+        name=document.service_name(run.name),
         title=record.title,
         needs=gpus_for(run, record.settings, needs_of_run(record)),
         options=options.read(record.extra),
@@ -63,7 +64,7 @@ def serving_terms(run: Run) -> str:
 
 async def _asked(run: Run) -> str:
     wish = wish_of(run, 1.0, Cargo(models_of(run)))
-    told = mapping(serve_document.document(wish)).data
+    told = mapping(document.document(wish)).data
     configuration = {key: told[key] for key in told if key != "files"}
     async with Api(login_of(run)) as api:
         await preflight.refuse_no_fleet(api)

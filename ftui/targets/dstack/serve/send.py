@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ftui.targets.dstack import shell
 from ftui.targets.dstack.api import Json
-from ftui.targets.dstack.serve_document import ARRIVED
+from ftui.targets.dstack.serve.document import ARRIVED
 from ftui.targets.dstack.shell import Shell, ShellFailed
 
 

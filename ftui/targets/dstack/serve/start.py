@@ -11,11 +11,12 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from ftui.errors import FtuiError, TargetUnavailable, TimedOut
-from ftui.targets.dstack import serve_price, serve_send, states
+from ftui.targets.dstack import states
 from ftui.targets.dstack.api import LOGS_AT_ONCE, Api, Json, Unreachable
 from ftui.targets.dstack.login import Login
-from ftui.targets.dstack.serve_document import Wish
-from ftui.targets.dstack.serve_end import note
+from ftui.targets.dstack.serve import price, send
+from ftui.targets.dstack.serve.document import Wish
+from ftui.targets.dstack.serve.end import note
 from ftui.targets.dstack.shell import ShellFailed
 from ftui.targets.endpoint import Endpoint, Phase, Stage
 from ftui.targets.vllm import client, readiness
@@ -117,7 +118,7 @@ class Start:
                 self._sending = True
                 size = sum(here.stat().st_size for here, _ in self._wish.cargo.sent)
                 self._note(f"sending the model over ssh: {size / 2**20:,.0f} MiB")
-            await serve_send.send(self._wish.cargo.sent, run, await self._api.ssh_key())
+            await send.send(self._wish.cargo.sent, run, await self._api.ssh_key())
         except (Unreachable, ShellFailed) as error:
             self._note(f"the model could not be sent yet: {error}")
             return False
@@ -215,5 +216,5 @@ def endpoint_of(run: Json, login: Login, wish: Wish, log_file: Path) -> Endpoint
         api_key=login.token,
         log_file=log_file,
         front="the dstack server",
-        terms=f"dstack · {serve_price.terms_of(run)}",
+        terms=f"dstack · {price.terms_of(run)}",
     )

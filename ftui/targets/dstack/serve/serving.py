@@ -16,21 +16,14 @@ from pathlib import Path
 from ftui import paths
 from ftui.errors import FtuiError, TargetUnavailable, TimedOut
 from ftui.runs.model import Run
-from ftui.targets.dstack import (
-    hand_in,
-    preflight,
-    serve_cargo,
-    serve_document,
-    serve_end,
-    serve_price,
-    serve_record,
-)
+from ftui.targets.dstack import hand_in, preflight
 from ftui.targets.dstack.api import Api, Foreign, Json, Refused
 from ftui.targets.dstack.login import Login
 from ftui.targets.dstack.offers import words
-from ftui.targets.dstack.serve_document import Wish
-from ftui.targets.dstack.serve_record import Service
-from ftui.targets.dstack.serve_start import Start
+from ftui.targets.dstack.serve import cargo, document, end, price, record
+from ftui.targets.dstack.serve.document import Wish
+from ftui.targets.dstack.serve.record import Service
+from ftui.targets.dstack.serve.start import Start
 from ftui.targets.endpoint import Endpoint, Phase
 from ftui.targets.vllm.command import models_of
 
@@ -86,7 +79,7 @@ def _account(run: Run) -> Login:
     """The login with which the run is served. Raises TargetUnavailable, RunNotFound."""
     import httpx2  # noqa: F401  (slow to import: here it does not hold up the screen)
 
-    return serve_price.login_of(run)
+    return price.login_of(run)
 
 
 async def _end_left_behind() -> list[str]:
@@ -95,7 +88,7 @@ async def _end_left_behind() -> list[str]:
     A line on each that has not ended soon; it stays on record, for the next ftui.
     """
     lasting = []
-    for file, service in serve_record.left_behind():
+    for file, service in record.left_behind():
         if service is None or await _has_ended_soon(service):
             file.unlink(missing_ok=True)
         else:
@@ -106,7 +99,7 @@ async def _end_left_behind() -> list[str]:
 async def _has_ended_soon(service: Service) -> bool:
     try:
         async with asyncio.timeout(LEFT_BEHIND_SECONDS):
-            await serve_end.end(service)
+            await end.end(service)
     except (FtuiError, TimeoutError):
         return False
     return True
@@ -117,21 +110,22 @@ def _claimed(run: Run) -> Iterator[int]:
     """The run's record, for us alone. Raises UsageError, TargetUnavailable."""
     with contextlib.ExitStack() as stack:
         try:
-            lock = stack.enter_context(serve_record.claimed(run))
+            lock = stack.enter_context(record.claimed(run))
         except OSError as error:
             raise _impossible(error) from error
         yield lock
 
 
 async def _wished(api: Api, run: Run, hours: float, advice: list[str]) -> Wish:
-    """What is served, written down. A line is added to the advice where a token may be missing.
+    """What is served, written down. A line is added to the advice where nobody tells of a token.
 
     Raises RunFailed (there is nothing to serve), RunNotFound, TargetUnavailable.
     """
     models = await asyncio.to_thread(models_of, run)
-    wanted = {} if models.local else serve_document.HUB_SECRET
+    wanted = {} if models.local else document.HUB_SECRET
     secrets = await preflight.known_secrets(api, wanted, create=False)
-    advice += preflight.advice(wanted, secrets)
+    if not secrets.listed:
+        advice += preflight.advice(wanted, secrets)
     return await asyncio.to_thread(_written, run, hours, secrets.names)
 
 
@@ -141,10 +135,10 @@ def _written(run: Run, hours: float, secrets: frozenset[str]) -> Wish:
     Raises RunFailed, RunNotFound, TargetUnavailable.
     """
     try:
-        wish = serve_price.wish_of(run, hours, serve_cargo.load(run), secrets)
-        paths.write_atomic(run.folder / serve_document.DOCUMENT, serve_document.document(wish))
-        script = serve_document.job(wish)
-        paths.write_atomic(run.folder / serve_document.JOB, script, mode=0o755)
+        wish = price.wish_of(run, hours, cargo.load(run), secrets)
+        paths.write_atomic(run.folder / document.DOCUMENT, document.document(wish))
+        script = document.job(wish)
+        paths.write_atomic(run.folder / document.JOB, script, mode=0o755)
     except OSError as error:
         raise _impossible(error) from error
     return wish
@@ -157,10 +151,10 @@ async def _ready(api: Api, plan: Json, start: Start, service: Service, lock: int
     except Foreign:  # dstack may have taken it behind whatever answers
         raise
     except Refused:
-        serve_record.forget(lock)  # one of that name would be somebody else's
+        record.forget(lock)  # one of that name would be somebody else's
         raise
     try:
-        serve_record.write(lock, dataclasses.replace(service, id=str(taken["id"])))
+        record.write(lock, dataclasses.replace(service, id=str(taken["id"])))
         return await start.until_ready()
     except OSError as error:
         raise _impossible(error) from error
@@ -171,14 +165,14 @@ async def _planned(api: Api, run: Run, wish: Wish, log_file: Path, advice: list[
 
     Raises TargetUnavailable when there is none, UsageError when a run of its name is at work.
     """
-    configuration = hand_in.configuration(run.folder / serve_document.DOCUMENT)
+    configuration = hand_in.configuration(run.folder / document.DOCUMENT)
     files = hand_in.travelling(configuration, run.folder)
     spec = {"run_name": wish.name, "configuration": configuration, "file_archives": []}
-    offer = serve_price.cheapest(await api.plan(spec), wish)
+    offer = price.cheapest(await api.plan(spec), wish)
     try:
         log_file.write_text("", encoding="utf-8")
         for line in (*advice, f"the cheapest machine now: {words(offer)}"):
-            serve_end.note(log_file, line)
+            end.note(log_file, line)
         archives = await hand_in.uploaded(api, files)
     except OSError as error:
         raise _impossible(error) from error
@@ -191,12 +185,13 @@ async def _planned(api: Api, run: Run, wish: Wish, log_file: Path, advice: list[
 async def _guarded(run: Run, service: Service, lock: int) -> AsyncIterator[None]:
     """A guard that ends the service, at the latest when this context is left.
 
-    Where the guard did not come to that, the service is ended here. Leaving raises TargetUnavailable or TimedOut when it did not end.
+    Where the guard did not come to that, the service is ended here. Leaving raises
+    TargetUnavailable or TimedOut when it did not end.
     """
-    record_file = serve_record.file_of(run)
-    command = [sys.executable, "-m", "ftui.targets.dstack.serve_guard", str(record_file), str(lock)]
+    record_file = record.file_of(run)
+    command = [sys.executable, "-m", "ftui.targets.dstack.serve.guard", str(record_file), str(lock)]
     try:
-        serve_record.write(lock, service)
+        record.write(lock, service)
         with Path(service.log).open("ab") as log:
             guard = subprocess.Popen(
                 command,
@@ -221,15 +216,15 @@ async def _guarded(run: Run, service: Service, lock: int) -> AsyncIterator[None]
 
 async def _end_here(record_file: Path, service: Service, lock: int) -> None:
     """End the service: its guard was killed. Raises TargetUnavailable."""
-    recorded = serve_record.read(lock)
+    recorded = record.read(lock)
     if recorded is None:
         return
     try:
-        words = await serve_end.end(recorded)
+        words = await end.end(recorded)
     except FtuiError as error:
         raise _not_ended(service, f"its guard was killed; {error}") from error
     with contextlib.suppress(OSError):  # the run's folder may be gone
-        serve_end.note(Path(service.log), words)
+        end.note(Path(service.log), words)
     record_file.unlink(missing_ok=True)
 
 
@@ -238,10 +233,10 @@ async def _let_go(guard: subprocess.Popen[bytes], service: Service) -> str:
     assert guard.stdin is not None
     assert guard.stdout is not None
     guard.stdin.close()
-    end = time.monotonic() + LEAVE_SECONDS
+    limit = time.monotonic() + LEAVE_SECONDS
     with guard.stdout as said:
         try:
-            while guard.poll() is None and time.monotonic() < end:
+            while guard.poll() is None and time.monotonic() < limit:
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
             threading.Thread(target=guard.wait, daemon=True).start()  # it must leave no zombie

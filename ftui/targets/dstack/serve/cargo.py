@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ftui.runs.model import Run
 from ftui.targets.dstack import parcel
+from ftui.targets.remote.inputs import free_name
 from ftui.targets.vllm.command import ADAPTER_CONFIG, ServedModels, models_of
 
 FOLDER = "serving"
@@ -69,7 +70,10 @@ def _wanted(models: ServedModels) -> Iterator[tuple[Path, str]]:
     """Each file that vLLM needs: where it is here, and there."""
     if models.local:
         target = _TUNED if models.alone else _BASE
-        yield from ((file, f"{target}/{file.name}") for file in _model_files(Path(models.model)))
+        taken: list[str] = []
+        for file in _model_files(Path(models.model)):
+            taken.append(free_name(file, taken))
+            yield file, f"{target}/{taken[-1]}"
     if models.adapter is not None:
         found = (models.adapter / name for name in _ADAPTER)
         yield from ((file, f"{_TUNED}/{file.name}") for file in found if file.is_file())

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ftui.plan.plan import Needs
 from ftui.targets.dstack.document import gpu_request, run_name
 from ftui.targets.dstack.options import Options
-from ftui.targets.dstack.serve_cargo import FOLDER, Cargo
+from ftui.targets.dstack.serve.cargo import FOLDER, Cargo
 from ftui.targets.vllm import command
 
 DOCUMENT = "serve.dstack.yml"
