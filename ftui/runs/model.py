@@ -94,6 +94,11 @@ class RunRecord:
         """When its newest try was started; until there is one, when it was made."""
         return self.launched or self.created
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it trains on another machine: then its follower here stands for its trainer."""
+        return self.trainer is not None and self.trainer == self.supervisor
+
 
 @dataclass(frozen=True)
 class Run:

@@ -195,11 +195,16 @@ def _ended(run: Run, record: RunRecord, history: History) -> RunState:
     cut_short = history.step < history.max_steps and _asked_to_stop(run, history)
     if finished and not cut_short and has_weights(run):
         return RunState.DONE
-    if _asked_to_stop(run, history):
+    if _asked_to_stop(run, history) and not _unheard(record, history):
         return RunState.STOPPED
     if history.exit_code is not None:
         return RunState.STOPPED if history.exit_code == 0 and has_weights(run) else RunState.FAILED
     return RunState.CREATED if record.trainer is None else RunState.INTERRUPTED
+
+
+def _unheard(record: RunRecord, history: History) -> bool:
+    """Whether it is elsewhere and nobody has heard of its end: it may be at work, and cost."""
+    return record.is_elsewhere and history.exit_code is None
 
 
 def _asked_to_stop(run: Run, history: History) -> bool:

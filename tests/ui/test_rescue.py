@@ -12,7 +12,7 @@ from ftui.runs import process, store
 from ftui.runs.model import ProcessId, Run, RunState
 from ftui.targets.take_up import Rescue
 from tests.ui.conftest import shows
-from tests.ui.monitors import GONE, Stage, make_run, train
+from tests.ui.monitors import GONE, Stage, make_run, tell, train
 
 
 class Elsewhere:
@@ -63,9 +63,16 @@ async def test_where_that_cannot_be_it_is_interrupted_and_asked_for_once(
 ) -> None:
     target.closed = True
     async with Stage(run).run_test(size=(120, 40)) as pilot:
-        await shows(pilot, "✗ interrupted")
+        await shows(pilot, "✗ interrupted", "nobody here follows it any more", "ftui watch")
         await pilot.pause(1.0)
     assert target.attached == 1
+
+
+def test_a_stop_that_nobody_heard_of_is_no_end(run: Run, target: Elsewhere) -> None:
+    run.stop_file.touch()
+    assert store.state(run) is RunState.INTERRUPTED
+    tell(run, "exit", code=0)
+    assert store.state(run) is RunState.STOPPED
 
 
 def test_each_follower_that_dies_has_one_after_it(run: Run, target: Elsewhere) -> None:

@@ -115,6 +115,9 @@ def by_exit_code(story: Story) -> Diagnosis | None:
 
 def lost(story: Story) -> Diagnosis:
     """Nobody saw how it ended: its processes are gone, the supervisor's among them."""
+    if story.trial.is_elsewhere:
+        what = "nobody here follows it any more; it may be at work there still, and cost"
+        return Diagnosis(Cause.LOST, what=what, hint="ftui watch takes it up, ftui stop ends it")
     began, last = booted(), story.history.last_time
     hint = "start again; what the newest checkpoint holds is kept"
     if began is None or not last:

@@ -21,6 +21,8 @@ class Trial:
 
     settings: Settings
     gpus: int = 0
+    is_elsewhere: bool = False
+    """Whether on another machine."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,11 @@ def read_trial(run: Run) -> Trial:
         raw = json.loads(run.record_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return Trial({})
-    settings, gpus = (raw.get("settings"), raw.get("gpus")) if isinstance(raw, dict) else (None, 0)
+    if not isinstance(raw, dict):
+        return Trial({})
+    settings, gpus, trainer = raw.get("settings"), raw.get("gpus"), raw.get("trainer")
     return Trial(
-        settings if isinstance(settings, dict) else {}, gpus if isinstance(gpus, int) else 0
+        settings=settings if isinstance(settings, dict) else {},
+        gpus=gpus if isinstance(gpus, int) else 0,
+        is_elsewhere=trainer is not None and trainer == raw.get("supervisor"),
     )
