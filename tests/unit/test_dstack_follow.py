@@ -19,7 +19,7 @@ from ftui.runs.checkpoints import checkpoints
 from ftui.runs.failures import diagnose
 from ftui.runs.model import Run, RunRecord, RunState
 from ftui.runs.stop_on import remember
-from ftui.runs.tail import read_history
+from ftui.runs.tail import EventFollower, read_history
 from ftui.runs.tripwires import Tripwire
 from ftui.targets.dstack import position, results
 from ftui.targets.dstack.api import Api, LogEntry, Unreachable
@@ -168,6 +168,23 @@ async def test_after_a_stop_the_newest_checkpoint_comes_along(run: Run, containe
     assert store.state(run) is RunState.STOPPED
     assert [one.step for one in checkpoints(run)] == [10]
     assert checkpoints(run)[0].problem == ""
+
+
+async def test_what_it_waits_for_is_told_once_in_words(run: Run) -> None:
+    phases: list[str] = []
+
+    def look(status: str) -> Callable[[], Any]:
+        def answer() -> Any:
+            phases.append(read_history(run).phase)
+            return told(status)
+
+        return answer
+
+    await follow(run, Server(*map(look, ["submitted", "pulling", "pulling"]), told("failed")))
+    assert phases[0] == ""
+    assert len(set(phases[1:])) == 2
+    said = [one.values["words"] for one in EventFollower(run).poll() if one.kind == "phase"]
+    assert len(set(said)) == len(said), "each once"
 
 
 async def test_a_run_whose_results_were_lost_is_not_done(run: Run, container: Path) -> None:

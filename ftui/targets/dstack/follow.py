@@ -223,9 +223,10 @@ class Follower:
         events.append(self._run.events_file, "exit", code=code, log_size=size, **values)
 
     def _tell(self, words: str) -> None:
-        """Write the run's state into its log, once."""
+        """Write the run's state into its log and its events, once."""
         if words and words != self._sink.position.told:
             self._note(words)
+            events.append(self._run.events_file, "phase", words=words)
             self._sink.keep(told=words)
 
     def _note(self, words: str) -> None:
