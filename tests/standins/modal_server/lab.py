@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from modal.client import _Client
 from modal_proto import api_pb2 as pb
 
 from ftui.runs.model import Run
@@ -175,6 +176,7 @@ def lab(root: Path) -> Iterator[Lab]:
         "FTUI_MODAL_ROOT": str(root / "mnt"),
         "FTUI_MODAL_PORT": str(free_port()),
     }
+    _Client._set_env_client(None)  # that of this process may belong to an earlier stand-in
     ready: list[Lab] = []
     started, stop = threading.Event(), asyncio.Event()
 
