@@ -86,7 +86,7 @@ def _market(source: Source, count: int, named: Sequence[Gpu], target: str | None
     from ftui.targets.machine import detect
 
     if named:
-        return Market((listed(named[0], count),), AS_OF)
+        return Market((listed(named[0], count),), AS_OF, listed=True)
     if target is None:
         return with_ours(usual_market(count), detect(), count)
     place = get(target)
@@ -159,9 +159,7 @@ def _tell(found: Estimate, source: str, market: Market, asked: Sequence[Gpu]) ->
     console.line(f"{source}: {found.model.title}, {_gpu_count(count)}\n")
     console.table([(term_words(t.name), f"{t.gib:6.1f} GiB") for t in memory.terms])
     console.line(f"\nAbout {memory_words(memory, count)}, fullest {memory.moment}.\n")
-    cheapest = found.cheapest(market.offers)
-    rows = [_row(found, one, cheapest) for one in found.fittings(market.offers)]
-    console.table(rows or [("▲ nothing is on offer for this now",)])
+    _tell_market(found, market)
     console.line(f"\nPrices: {market.source}. {CONTEXT_GIB} GiB of each GPU go to the driver.")
     if count > 1:
         shared = found.strategy(asked[0] if asked else None)
@@ -190,9 +188,14 @@ def tell_offers(plan: Plan) -> None:
     source = Source(plan.settings, plan.gpus, plan.preset.path.parent)
     found = estimate(plan.settings, _shape(source, plan.preset.name), plan.gpus)
     market = target.market(plan)
-    cheapest = found.cheapest(market.offers)
     console.say(f"{market.source}, for about {memory_words(found.memory, plan.gpus)}:")
-    console.table([_row(found, one, cheapest) for one in found.fittings(market.offers)])
+    _tell_market(found, market)
+
+
+def _tell_market(found: Estimate, market: Market) -> None:
+    cheapest = found.cheapest(market.offers)
+    rows = [_row(found, one, cheapest) for one in found.fittings(market.offers)]
+    console.table(rows or [("▲ nothing is on offer for this now",)])
 
 
 def _tell_measured(found: Estimate, measured: Peak | None) -> None:

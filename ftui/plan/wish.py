@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ftui.plan.plan import Plan
@@ -22,6 +22,13 @@ class Wish:
     """Raises UsageError for a value that cannot be asked for."""
     of_gpu: bool = False
     """Whether it is about the GPU: nothing to ask where there is none."""
+
+
+def wish_read_by(
+    parse: Callable[[Mapping[str, str]], object], name: str, label: str, help: str, usual: str
+) -> Wish:
+    """A wish that a target's own reader of wishes judges."""
+    return Wish(name, label, help, usual, lambda text: parse({name: text}), name == "gpu")
 
 
 def wish_field(target: str, wish: Wish) -> Field:

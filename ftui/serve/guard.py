@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ftui.runs import process
+from ftui.runs.let_go import heed_no_signal
 from ftui.serve import records
 
 GRACE_SECONDS = 4.0
@@ -35,8 +36,7 @@ _POLL_SECONDS = 0.1
 def main(arguments: list[str]) -> int:
     """Keep the server that the arguments name. Returns its exit code as a shell would."""
     record_file, *command = arguments
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, lambda *_: _end_stdin())
+    heed_no_signal()
     inductor = Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}"
     with tempfile.TemporaryDirectory(prefix="ftui-vllm-", ignore_cleanup_errors=True) as scratch:
         # vLLM leaves a file in its temporary folder at each stop, so it gets one of its own; what
@@ -81,11 +81,6 @@ def _stdin_ended() -> bool:
     """Whether ftui closed its end of the pipe or is gone; waits a moment for that."""
     readable, _, _ = select.select([0], [], [], _POLL_SECONDS)
     return bool(readable) and not os.read(0, 1024)
-
-
-def _end_stdin() -> None:
-    """Treat a signal as the end of the pipe: the guard must never end before its server."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> None:

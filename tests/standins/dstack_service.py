@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,25 @@ def logged_in(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[DstackServer]
     ):
         server.log_in(folder / "person")
         yield server
+
+
+@pytest.fixture
+def dstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackServer]:
+    """A server that knows the person."""
+    with logged_in(tmp_path, monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def run(dstack: DstackServer) -> Run:
+    """A run with an adapter, of that person."""
+    return trained()
+
+
+@pytest.fixture
+def serving_it(run: Run) -> Callable[[], Any]:
+    """Serves the run for as long as a context lasts."""
+    return lambda: Where("dstack", 0.5).serve(run, lambda _: None)
 
 
 def trained() -> Run:

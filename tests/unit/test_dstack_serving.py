@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -25,24 +25,17 @@ from ftui.targets.renting import Priced
 from ftui.targets.vllm import client
 from ftui.targets.vllm.command import ServedModels
 from tests.standins.dstack_server import TOKEN, WAY, DstackServer
-from tests.standins.dstack_service import NAME, QUESTION, logged_in, records, refused, trained
+from tests.standins.dstack_service import (
+    NAME,
+    QUESTION,
+    dstack,
+    records,
+    refused,
+    run,
+    serving_it,
+)
 
-
-@pytest.fixture
-def dstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackServer]:
-    with logged_in(tmp_path, monkeypatch) as server:
-        yield server
-
-
-@pytest.fixture
-def run(dstack: DstackServer) -> Run:
-    return trained()
-
-
-@pytest.fixture
-def serving_it(run: Run) -> Callable[[], Any]:
-    """Serves the run for as long as a context lasts."""
-    return lambda: Where("dstack", 0.5).serve(run, lambda _: None)
+__all__ = ("dstack", "run", "serving_it")
 
 
 async def test_both_models_answer_through_dstack_and_then_it_has_ended(

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +16,21 @@ import pytest
 from ftui import paths
 from ftui.errors import TargetUnavailable, TimedOut, UsageError
 from ftui.runs.model import Run
-from ftui.serve.place import Where
 from ftui.targets.dstack import preflight
 from ftui.targets.dstack.serve import end, record, serving
 from ftui.targets.dstack.serve.record import Service
 from tests.standins.dstack_server import WAY, DstackServer
-from tests.standins.dstack_service import NAME, logged_in, records, refused, trained
+from tests.standins.dstack_service import (
+    NAME,
+    dstack,
+    records,
+    refused,
+    run,
+    serving_it,
+)
 from tests.standins.servers import wait_for
 
-
-@pytest.fixture
-def dstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackServer]:
-    with logged_in(tmp_path, monkeypatch) as server:
-        yield server
-
-
-@pytest.fixture
-def run(dstack: DstackServer) -> Run:
-    return trained()
-
-
-@pytest.fixture
-def serving_it(run: Run) -> Callable[[], Any]:
-    """Serves the run for as long as a context lasts."""
-    return lambda: Where("dstack", 0.5).serve(run, lambda _: None)
+__all__ = ("dstack", "run", "serving_it")
 
 
 CHAT = """

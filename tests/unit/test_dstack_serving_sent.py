@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,9 @@ from ftui.targets.dstack.serve import start
 from ftui.targets.endpoint import Phase, Stage
 from ftui.targets.vllm import client
 from tests.standins.dstack_server import DstackServer
-from tests.standins.dstack_service import NAME, QUESTION, logged_in, refused, trained
+from tests.standins.dstack_service import NAME, QUESTION, dstack, refused, run
 
-
-@pytest.fixture
-def dstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackServer]:
-    with logged_in(tmp_path, monkeypatch) as server:
-        yield server
-
-
-@pytest.fixture
-def run(dstack: DstackServer) -> Run:
-    return trained()
+__all__ = ("dstack", "run")
 
 
 SSH = """\

@@ -16,6 +16,7 @@ from ftui.errors import TargetUnavailable, TimedOut
 from ftui.targets.modal import command, ending, serve_guard
 from ftui.targets.modal.api import Api, Outcome
 from ftui.targets.modal.failures import Missing, Unreachable, in_words
+from ftui.targets.remote import patience
 
 # ── How a call ended ─────────────────────────────────────────────────────────────────────────
 
@@ -122,13 +123,13 @@ async def test_an_app_is_taken_away_until_it_is_gone(monkeypatch: pytest.MonkeyP
 def test_the_guard_goes_on_whatever_modal_says(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Stubborn(TargetUnavailable("Modal says no"), Unreachable("offline"), None)
     monkeypatch.setattr(serve_guard, "Api", lambda name: app)
-    monkeypatch.setattr(serve_guard, "_PAUSE_SECONDS", 0.0)
-    asyncio.run(serve_guard._stopped("ftui-x"))
+    monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.0)
+    asyncio.run(serve_guard._gone("ftui-x"))
     assert app.answers == []
     app.answers = [TargetUnavailable("Modal says no")]
-    monkeypatch.setattr(serve_guard, "_PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr(patience, "_SECONDS", -1.0)
     with pytest.raises(TargetUnavailable):
-        asyncio.run(serve_guard._stopped("ftui-x"))
+        asyncio.run(serve_guard._gone("ftui-x"))
 
 
 # ── Modal's own command line ─────────────────────────────────────────────────────────────────

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ftui.errors import UsageError
 from ftui.plan.gpus import find
 from ftui.plan.hardware import Gpu
 from ftui.plan.plan import Plan
-from ftui.plan.wish import Wish
+from ftui.plan.wish import wish_read_by
 from ftui.targets.dstack import options
 from ftui.targets.dstack.offers import card
 from ftui.targets.dstack.options import SPOT
 
-
-def _wish(name: str, label: str, help: str, usual: str) -> Wish:
-    return Wish(name, label, help, usual, lambda text: options.parse({name: text}), name == "gpu")
-
+_wish = partial(wish_read_by, options.parse)
 
 WISHES = (
     _wish("gpu", "GPU type", "A name, such as A100 or A100:80GB.", "any"),

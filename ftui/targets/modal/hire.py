@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ftui.errors import UsageError
 from ftui.plan.hardware import Gpu
 from ftui.plan.plan import Plan
-from ftui.plan.wish import Wish
+from ftui.plan.wish import wish_read_by
 from ftui.targets.modal import gpu, options
 
-
-def _wish(name: str, label: str, help: str, usual: str) -> Wish:
-    return Wish(name, label, help, usual, lambda text: options.parse({name: text}), name == "gpu")
-
+_wish = partial(wish_read_by, options.parse)
 
 WISHES = (
     _wish("gpu", "GPU type", f"Which kind: {', '.join(gpu.OFFERS)}.", "cheapest"),

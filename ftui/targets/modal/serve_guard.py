@@ -9,8 +9,6 @@ and it ends by itself once its hours are over.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,14 +17,13 @@ from contextlib import asynccontextmanager
 from typing import IO
 
 from ftui.errors import TargetUnavailable, TimedOut
+from ftui.runs.let_go import until_let_go
 from ftui.targets.modal.api import Api
 from ftui.targets.modal.ending import take_away
+from ftui.targets.remote.patience import patiently
 
 _STOP_SECONDS = 60.0
 """How long ftui waits for the guard; it goes on alone if that is not enough."""
-_PATIENCE_SECONDS = 600.0
-"""How long Modal is asked again, whatever it says: a network may be back by then."""
-_PAUSE_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 
 
@@ -73,35 +70,23 @@ def _tell_of_rest(app: str, log_file: str, *, lasts: bool) -> None:
 
 def main(app: str) -> int:
     """Wait for the end of standard input, then stop the app; 0 when it is gone."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, lambda *_: _end_stdin())
-    while os.read(0, 1024):
-        pass
+    until_let_go()
     try:
-        asyncio.run(_stopped(app))
+        asyncio.run(_gone(app))
     except (TargetUnavailable, TimedOut) as error:
         print(f"modal: {error}", flush=True)  # noqa: T201 - into the endpoint's log
         return 1
     return 0
 
 
-async def _stopped(app: str) -> None:
-    """Stop it, whatever comes between, within ten minutes. Raises TargetUnavailable, TimedOut."""
-    limit = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            async with Api(app) as api:
-                await take_away(api)
-                return
-        except (TargetUnavailable, TimedOut):
-            if time.monotonic() > limit:
-                raise
-        await asyncio.sleep(_PAUSE_SECONDS)
+async def _gone(app: str) -> None:
+    """Stop it, whatever Modal says meanwhile. Raises TargetUnavailable, TimedOut."""
 
+    async def stop() -> None:
+        async with Api(app) as api:
+            await take_away(api)
 
-def _end_stdin() -> None:
-    """Treat a signal as the end of the pipe: the guard must never end before the endpoint."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    await patiently(stop, (TargetUnavailable, TimedOut))
 
 
 if __name__ == "__main__":

@@ -11,31 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import sys
-import time
 from pathlib import Path
 
 from ftui.errors import FtuiError
+from ftui.runs.let_go import until_let_go
 from ftui.targets.dstack.api import Unreachable
 from ftui.targets.dstack.serve import end, record
-from ftui.targets.dstack.serve.record import Service
-
-_PATIENCE_SECONDS = 600.0
-"""How long a server that cannot be reached is asked again: a network may be back by then."""
-_PAUSE_SECONDS = 2.0
+from ftui.targets.remote.patience import patiently
 
 
 def main(file: str, lock: str) -> int:
     """Wait for the end of standard input, then end the service; 0 when it has ended."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, lambda *_: _end_stdin())
-    while os.read(0, 1024):
-        pass
+    until_let_go()
     service = record.read(int(lock))
     try:
         if service is not None:
-            words = asyncio.run(_ended(service))
+            words = asyncio.run(patiently(lambda: end.end(service), (Unreachable,)))
             with contextlib.suppress(OSError):  # the run's folder may be gone
                 end.note(Path(service.log), words)
     except FtuiError as error:
@@ -44,23 +36,6 @@ def main(file: str, lock: str) -> int:
         return 1
     Path(file).unlink(missing_ok=True)
     return 0
-
-
-async def _ended(service: Service) -> str:
-    """End it, however long the server is silent. Raises FtuiError."""
-    limit = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            return await end.end(service)
-        except Unreachable:
-            if time.monotonic() > limit:
-                raise
-        await asyncio.sleep(_PAUSE_SECONDS)
-
-
-def _end_stdin() -> None:
-    """Treat a signal as the end of the pipe: the guard must never end before the service."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 
 if __name__ == "__main__":
