@@ -28,8 +28,8 @@ def fit(
 ) -> int:
     """Tell what it needs; 1 when it does not fit the GPU asked for, 3 when nobody can say.
 
-    With a target the machines are those that it has on offer now. Raises ConfigError, PresetError,
-    UsageError, TargetUnavailable.
+    With a target the machines are those that it has on offer now; where it cannot be asked, the
+    usual ones. Raises ConfigError, PresetError, UsageError, CannotSay.
     """
     if gpu and target:
         raise UsageError("--gpu asks about one GPU, --target about all on offer: give one of them")
@@ -42,7 +42,7 @@ def fit(
     try:
         found = estimate(asked.settings, _shape(asked, source), count)
         market = _market(asked, count, named, target)
-    except (CannotSay, TargetUnavailable) as unknown:
+    except CannotSay as unknown:
         if as_json:
             console.document({"gib_per_gpu": None, "fits": {}, "terms": {}, "why": str(unknown)})
         raise
@@ -78,7 +78,7 @@ def _shape(source: Source, named: str) -> BaseModel:
 def _market(source: Source, count: int, named: Sequence[Gpu], target: str | None) -> Market:
     """The GPU that was named; what a target has on offer; else this machine's and the usual ones.
 
-    Raises UsageError for a target that rents nothing, TargetUnavailable.
+    Raises UsageError for a target that rents nothing.
     """
     from ftui.estimate.market import listed, usual_market, with_ours
     from ftui.targets import get
@@ -92,7 +92,12 @@ def _market(source: Source, count: int, named: Sequence[Gpu], target: str | None
     place = get(target)
     if not isinstance(place, Offering):
         raise UsageError(f"the target {target} rents no machines", hint="leave --target out")
-    return place.market(source.plan(target, count))
+    try:
+        return place.market(source.plan(target, count))
+    except TargetUnavailable as unknown:
+        todo = f" ({unknown.hint})" if unknown.hint else ""
+        console.say(f"▲ {target} was not asked: {unknown}{todo}. These are the usual GPUs.\n")
+        return usual_market(count)
 
 
 def _document(found: Estimate, market: Market, measured: Peak | None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ftui.tui.screens.memory import Subject
 
 _LABEL = 8
+_LONG_HOURS = 24.0
+"""A training that takes longer without a GPU is a slip of whoever chose none."""
 
 
 class MemoryNote(Static):
@@ -67,18 +69,27 @@ def lines(found: Estimate, subject: Subject, market: Market | None = None) -> li
 
 
 def _on_cpu(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
-    """Whether this machine has the memory, and how long it takes; a rented one is not known."""
+    """Whether this machine has the memory, and how long it takes; a rented one gets as much."""
     from ftui.estimate.memory import PROCESS_GIB
-    from ftui.estimate.words import hours_words
 
     hardware = subject.hardware
     if hardware.is_rented:
-        return []
+        return _taken_on_cpu(found, subject)
     enough = found.memory.high + PROCESS_GIB <= hardware.memory_gib
     fits = ("Fits", f"this machine's {hardware.memory_gib:.0f} GiB {'✓' if enough else '✗'}")
-    speed = found.cpu_speed(hardware)
+    return [fits, *_taken_on_cpu(found, subject)]
+
+
+def _taken_on_cpu(found: Estimate, subject: Subject) -> list[tuple[str, str]]:
+    """The hours, and a word of warning where they are more than anybody waits."""
+    from ftui.estimate.words import hours_words
+
+    speed = found.cpu_speed(subject.hardware)
     taken = found.duration(speed, subject.tokens) if speed else None
-    return [fits, ("Time", hours_words(taken.low, taken.high))] if taken else [fits]
+    if taken is None:
+        return []
+    told = hours_words(taken.low, taken.high)
+    return [("Time", f"▲ {told}: choose a GPU" if taken.low > _LONG_HOURS else told)]
 
 
 def _fits(found: Estimate, subject: Subject) -> tuple[str, str]:
