@@ -203,7 +203,7 @@ def check(config: Path, **options: Any) -> int:
 @cli.command()
 @click.argument("source", metavar="CONFIG-OR-PRESET-OR-RUN")
 @click.option("--gpu", metavar="NAME[:COUNT]", help="Does it fit this one? Exit code 1 if not.")
-@click.option("--gpus", metavar="N", type=click.IntRange(1, 4096), help="How many train together.")
+@click.option("--gpus", metavar="N", type=click.IntRange(1, 4096), help="How many of each machine.")
 @click.option("--target", metavar="TARGET", help="What dstack or modal has on offer now.")
 @as_json
 def fit(source: str, **options: Any) -> int:
@@ -298,7 +298,7 @@ def runs(
 @click.option("-y", "--yes", is_flag=True, help="With --remove: ask nothing.")
 @as_json
 def files(run: str, fetch: str | None, remove: str | None, yes: bool, as_json: bool) -> int:
-    """List what is kept of a run where it was trained: checkpoints, weights, log (Modal)."""
+    """List the files of a run, here or where it was trained: checkpoints, weights, log."""
     from ftui.plain import files_there
     from ftui.runs.store import find
 

@@ -15,6 +15,8 @@ from typing import IO
 
 from ftui.errors import ConfigError
 
+VOLUME = Path("/volume")
+"""Where a machine that is rented mounts a volume of data which are not on this one."""
 LARGEST_CONFIG = 2**20
 """Bytes. The largest published axolotl config has under 10,000."""
 
@@ -102,6 +104,11 @@ def read_config(path: Path) -> str:
 
 def _kind(path: Path) -> str:
     return "a folder" if path.is_dir() else "a pipe" if path.is_fifo() else "a device"
+
+
+def is_on_volume(text: str | Path) -> bool:
+    """Whether a path is below VOLUME on the machine that trains, and nothing on this one."""
+    return Path(text).is_relative_to(VOLUME) and not os.path.exists(text)  # noqa: PTH110 - no error
 
 
 def write_back(path: Path, text: str, *, known: str) -> None:

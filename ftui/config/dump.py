@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def dump_inline(value: Any, quotes: str | None = None) -> str:
     return text.strip()[1:-1]
 
 
+@cache
 def _dumper() -> type[yaml.SafeDumper]:
     """PyYAML's own, with items indented below their key, `|` for long text, and no anchors."""
     import yaml

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ftui import paths
 from ftui.data.row import LARGEST_ROW, Broken
 from ftui.data.unpack import unpacked
 from ftui.errors import DatasetError
@@ -176,6 +177,12 @@ def _open(path: Path) -> io.FileIO:
 
 def missing(path: Path) -> DatasetError:
     """The error that says: no such file, with the nearest name there is, or a link to none."""
+    if paths.is_on_volume(path):
+        return DatasetError(
+            "it lies on a volume, and nobody can look at it from here",
+            where=str(path),
+            hint="say what it is: --set datasets.0.path=PATH --set datasets.0.type=TYPE",
+        )
     if path.is_symlink():
         return _led_astray(path)
     try:

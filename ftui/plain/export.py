@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shlex
 from typing import Any
 
 from ftui.errors import ExitCode, TargetUnavailable, UsageError
 from ftui.plain import console
+from ftui.plain.files import told
 from ftui.runs.model import Run
-from ftui.runs.store import read_record, write_record
+from ftui.serve.place import end_left
 from ftui.targets import TARGETS, get
 from ftui.targets.renting import Exported, Exporting
 from ftui.text import duration
 
 KEY_FROM = "FTUI_SERVE_KEY"
 """The variable that holds the key, unless another one is named."""
-_EXTRA = "endpoint"
-"""Where run.json keeps the target, under `extra`."""
 _SHORTEST_KEY = 16
 """Characters. The endpoint is open to the whole internet."""
 
@@ -37,16 +35,13 @@ print(answer.choices[0].message.content)"""
 
 
 def export(run: Run, target: str, hours: float | None, key_from: str, *, as_json: bool) -> int:
-    """Put the endpoint in place. Raises UsageError, RunFailed, TargetUnavailable."""
+    """Put the endpoint in place. Raises UsageError, RunFailed, TargetUnavailable, RunNotFound."""
     place = get(target)
     if not isinstance(place, Exporting):
         able = ", ".join(name for name in TARGETS if isinstance(get(name), Exporting))
         raise UsageError(f"{target} leaves no endpoint in place", hint=f"--serve {able}")
     key = _key(key_from)
     try:
-        record = read_record(run)
-        extra = {**record.extra, _EXTRA: {"target": target}}
-        write_record(run, dataclasses.replace(record, extra=extra))  # --end is to find any rest
         exported = place.export(run, key, hours, lambda words: console.say(f"◌ {words}"))
     except OSError as error:
         where, why = str(error.filename or run.folder), (error.strerror or str(error)).lower()
@@ -61,19 +56,9 @@ def export(run: Run, target: str, hours: float | None, key_from: str, *, as_json
 
 
 def end(run: Run) -> int:
-    """End the endpoint that was left in place. Raises UsageError where there is none on record."""
-    record = read_record(run)
-    known = record.extra.get(_EXTRA) if isinstance(record.extra, dict) else None
-    name = known.get("target") if isinstance(known, dict) else None
-    place = get(name) if isinstance(name, str) else None
-    if not isinstance(place, Exporting):
-        hint = f"ftui export {run.name} --serve modal puts one in place"
-        raise UsageError("it has no endpoint that was left in place", where=run.name, hint=hint)
-    there = place.end_export(run)
-    extra = {key: value for key, value in record.extra.items() if key != _EXTRA}
-    write_record(run, dataclasses.replace(record, extra=extra))
-    words = "has ended, and costs nothing more" if there else "had ended already"
-    console.say(f"✓ the endpoint of {run.name} on {place.title} {words}")
+    """End what was left in place. Raises UsageError where there is nothing, TargetUnavailable."""
+    with told(run):
+        end_left(run, lambda words: console.say(f"✓ {words}"))
     return ExitCode.OK
 
 
@@ -103,6 +88,7 @@ def _document(run: Run, target: str, exported: Exported, key_from: str) -> dict[
         "idle_seconds": exported.idle_seconds,
         "hours": exported.hours,
         "end": f"ftui export {shlex.quote(run.name)} --end",
+        "log": exported.log,
     }
 
 
@@ -127,6 +113,7 @@ def _tell(run: Run, title: str, exported: Exported, key_from: str) -> None:
             ("", "minutes, and whoever knows the address can wake it, with a wrong key too"),
             ("  ends", by_itself),
             ("", f"now: ftui export {run.name} --end, or {exported.end}"),
+            ("  log", exported.log),
         ]
     )
     console.line()

@@ -1,4 +1,4 @@
-"""`ftui files RUN`: what is kept of a run where it was trained, in plain lines."""
+"""`ftui files RUN`: what is kept of a run, and where, in plain lines."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ftui.runs.cleanup import size_words
 from ftui.runs.listing import ago
 from ftui.runs.model import Run
 from ftui.runs.store import read_record
-from ftui.targets import storing
+from ftui.targets import keeping
 from ftui.targets.base import Storing
 from ftui.targets.stored import Heap
 from ftui.text import counted
 
 
 def listing(run: Run, *, as_json: bool) -> int:
-    """The heaps. Raises UsageError, TargetUnavailable, RunNotFound."""
-    place = _place(run)
+    """The heaps. Raises TargetUnavailable, RunNotFound."""
+    place = keeping(read_record(run).target)
     heaps = place.stored(run)
     if as_json:
         console.document([_document(heap) for heap in heaps])
@@ -25,6 +25,8 @@ def listing(run: Run, *, as_json: bool) -> int:
         console.say(f"There is nothing of {run.name} on {place.storage}.")
     else:
         console.table([_row(heap) for heap in heaps])
+        where = "" if isinstance(place, Storing) else f": {run.folder}"
+        console.say(f"on {place.storage}{where}")
     return ExitCode.OK
 
 
@@ -48,11 +50,11 @@ def discard(run: Run, name: str, *, yes: bool) -> int:
 
 def _place(run: Run) -> Storing:
     target = read_record(run).target
-    place = storing(target)
-    if place is None:
-        hint = f"its folder is {run.folder}"
-        raise UsageError(f"{target} keeps nothing of {run.name} elsewhere", hint=hint)
-    return place
+    place = keeping(target)
+    if isinstance(place, Storing):
+        return place
+    hint = f"it is in {run.folder}; ftui runs --clean makes room there"
+    raise UsageError(f"all of {run.name} is on {place.storage}", hint=hint)
 
 
 def _named(run: Run, place: Storing, name: str) -> Heap:

@@ -38,9 +38,9 @@ def fit(
     counted = len(named) if gpu and ":" in gpu else 0
     if counted and gpus:
         raise UsageError("--gpu NAME:COUNT and --gpus both say how many: give one of them")
-    count = gpus or counted or max(asked.gpus, 1)
+    count = gpus or counted or max(asked.gpus, 1)  # of each machine
     try:
-        found = estimate(asked.settings, _shape(asked, source), count)
+        found = estimate(asked.settings, _shape(asked, source), count * asked.machines)
         market = _market(asked, count, named, target)
     except CannotSay as unknown:
         if as_json:
@@ -49,7 +49,7 @@ def fit(
     if as_json:
         console.document(_document(found, market, asked.measured))
     else:
-        _tell(found, source, market, named)
+        _tell(found, source, market, named, asked.machines)
         _tell_measured(found, asked.measured)
     no = bool(named) and found.fit(named[0]) is Fit.NO
     return ExitCode.RUN_FAILED if no else ExitCode.OK
@@ -85,19 +85,20 @@ def _market(source: Source, count: int, named: Sequence[Gpu], target: str | None
     from ftui.targets.base import Offering
     from ftui.targets.machine import detect
 
+    together = count * source.machines
     if named:
-        return Market((listed(named[0], count),), AS_OF, listed=True)
+        return Market((listed(named[0], together),), AS_OF, listed=True)
     if target is None:
-        return with_ours(usual_market(count), detect(), count)
+        return with_ours(usual_market(together), detect(), together)
     place = get(target)
     if not isinstance(place, Offering):
         raise UsageError(f"the target {target} rents no machines", hint="leave --target out")
     try:
-        return place.market(source.plan(target, count))
+        return place.market(source.plan(target, count, source.machines))
     except TargetUnavailable as unknown:
         todo = f" ({unknown.hint})" if unknown.hint else ""
         console.say(f"▲ {target} was not asked: {unknown}{todo}. These are the usual GPUs.\n")
-        return usual_market(count)
+        return usual_market(together)
 
 
 def _document(found: Estimate, market: Market, measured: Peak | None) -> dict[str, Any]:
@@ -158,10 +159,13 @@ def _way(way: Way) -> dict[str, Any]:
     }
 
 
-def _tell(found: Estimate, source: str, market: Market, asked: Sequence[Gpu]) -> None:
+def _tell(
+    found: Estimate, source: str, market: Market, asked: Sequence[Gpu], machines: int
+) -> None:
     memory = found.memory
     count = found.training.gpus
-    console.line(f"{source}: {found.model.title}, {_gpu_count(count)}\n")
+    where = f" of {machines} machines" if machines > 1 else ""
+    console.line(f"{source}: {found.model.title}, {_gpu_count(count)}{where}\n")
     console.table([(term_words(t.name), f"{t.gib:6.1f} GiB") for t in memory.terms])
     console.line(f"\nAbout {memory_words(memory, count)}, fullest {memory.moment}.\n")
     _tell_market(found, market)
@@ -191,9 +195,9 @@ def tell_offers(plan: Plan) -> None:
     if not plan.gpus or not isinstance(target, Offering):
         return
     source = Source(plan.settings, plan.gpus, plan.preset.path.parent)
-    found = estimate(plan.settings, _shape(source, plan.preset.name), plan.gpus)
+    found = estimate(plan.settings, _shape(source, plan.preset.name), plan.all_gpus)
     market = target.market(plan)
-    console.say(f"{market.source}, for about {memory_words(found.memory, plan.gpus)}:")
+    console.say(f"{market.source}, for about {memory_words(found.memory, plan.all_gpus)}:")
     _tell_market(found, market)
 
 

@@ -21,10 +21,12 @@ class Source:
     folder: Path
     """Where a relative base model is looked for."""
     measured: Peak | None = None
+    machines: int = 1
+    """So many train together, with so many GPUs each."""
 
-    def plan(self, target: str, gpus: int) -> Plan:
-        """What would be trained there."""
-        needs = Needs(gpus=gpus)
+    def plan(self, target: str, gpus: int, machines: int = 1) -> Plan:
+        """What would be trained there, with so many GPUs of each machine."""
+        needs = Needs(gpus=gpus, machines=machines)
         preset = Preset("", "", "", needs, self.settings, self.folder / "config.yml")
         return Plan(preset, self.settings, target, gpus)
 
@@ -43,7 +45,8 @@ def read_source(named: str) -> Source:
         if run is None:
             raise
         return run
-    return Source(preset.settings, preset.needs.gpus, preset.path.parent)
+    needs, folder = preset.needs, preset.path.parent
+    return Source(preset.settings, needs.gpus, folder, machines=needs.machines)
 
 
 def _config(path: Path) -> Source:
@@ -72,4 +75,4 @@ def _run(named: str) -> Source | None:
         measured = peak_memory(read_history(run))
     except OSError as error:
         raise FtuiError(f"the run {run.name} cannot be read", why=str(error)) from error
-    return Source(record.settings, record.gpus, run.folder, measured)
+    return Source(record.settings, record.gpus, run.folder, measured, record.machines)

@@ -16,7 +16,7 @@ from ftui.runs.lookout import Lookout
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
 from ftui.runs.store import read_record, state
-from ftui.runs.tail import EventFollower, LogFollower
+from ftui.runs.tail import EventFollower, LogFollower, read_history
 from ftui.runs.tripwires import Trip, Tripwire
 from ftui.targets import get
 from ftui.targets.take_up import Rescue
@@ -40,7 +40,9 @@ def until_ended(run: Run) -> int:
         end = state(run, history)
         wrong = what_went_wrong(run, end, history)
     console.line(ending(run, end, history, wrong))
-    return ExitCode.OK if end is RunState.DONE else ExitCode.RUN_FAILED
+    if end is RunState.DONE:
+        return ExitCode.OK
+    return ExitCode.UNAVAILABLE if history.unavailable else ExitCode.RUN_FAILED
 
 
 def ending(run: Run, end: RunState, history: History, wrong: Diagnosis | None) -> str:
@@ -114,6 +116,10 @@ class Printer:
             case "phase" if "words" in event.values:
                 standing = RunState.TRAINING if self._history.training else RunState.STARTING
                 console.line(f"{standing.glyph} {shorten(str(event.values['words']), 200)}")
+            case "silent" if self._history.silence is not None:
+                console.line(f"▲ {shorten(self._history.silence.words, 200)}")
+            case "heard":
+                console.line(f"● {shorten(str(event.values.get('whom')), 200)} answers again")
             case "train_begin":
                 begun = f"from step {event.step} of " if event.step else ""
                 console.line(f"● training  {begun}{event.max_steps} steps")
@@ -197,10 +203,12 @@ def stop(run: Run) -> None:
         console.say("  it was interrupted: it saves its weights if there is room, then ends")
         return
     with told(run):
-        standing = state(run)
+        standing, silence = state(run), read_history(run).silence
     if answer is Answer.NOT_RUNNING:
         console.say(f"{standing.glyph} {run.name} is {standing}: there is nothing to stop")
         return
-    glyph = "▲" if answer is Answer.ENDED else "●"
-    more = "" if answer in (Answer.ENDED, Answer.LOADING) else ". Again: at once, unsaved"
-    console.say(f"{glyph} {run.name}: {answer.value}{more}")
+    glyph = "▲" if answer is Answer.ENDED or not answer.is_heard else "●"
+    more = ". Again: at once, unsaved" if answer in (Answer.ASKED, Answer.ALREADY) else ""
+    console.say(f"{glyph} {run.name}: {answer.words(target.title)}{more}")
+    if not answer.is_heard and silence is not None:
+        console.say(f"  {silence.words}")

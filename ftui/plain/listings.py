@@ -38,6 +38,7 @@ def _facts(preset: Preset) -> dict[str, Any]:
             "gpus": preset.needs.gpus,
             "gpu_memory_gib": preset.needs.gpu_memory_gib,
             "text": preset.needs.text,
+            "machines": preset.needs.machines,
         },
         "base_model": preset.settings.get("base_model"),
         "source": preset.source,

@@ -14,6 +14,7 @@ from ftui.runs.cleanup import Level, finish_removals, size_words, usage
 from ftui.runs.cleanup import clean as clean_run
 from ftui.runs.compare import compare as side_by_side
 from ftui.runs.compare import facts, read
+from ftui.runs.endpoints import GLYPH
 from ftui.runs.listing import FIRST_RUN, Entry, Listing, ago, chosen
 from ftui.runs.model import RunState
 from ftui.runs.store import find
@@ -32,6 +33,9 @@ def listing(words: Sequence[str], *, sort: str, as_json: bool) -> int:
         console.say(f"None of {counted(len(entries), 'run')} contains {' '.join(words)}.")
     else:
         console.table([_row(entry) for entry in shown])
+        for entry in shown:
+            if entry.left:
+                console.say(f"{entry.endpoint}: ftui export {entry.run.name} --end ends it")
     return ExitCode.OK
 
 
@@ -47,6 +51,9 @@ def _document(entry: Entry) -> dict[str, Any]:
         "loss": entry.loss if usable else None,
         "started": entry.started,
         "folder": str(entry.run.folder),
+        "endpoints": [
+            {"target": one.target, "name": one.name, "until": one.until} for one in entry.left
+        ],
     }
 
 
@@ -54,7 +61,9 @@ def _row(entry: Entry) -> tuple[str, ...]:
     loss = f"loss {entry.loss:.3f}" if entry.loss is not None else ""
     steps = f"{entry.step}/{entry.max_steps}" if entry.max_steps else ""
     state, target = f"{entry.glyph} {entry.word}", entry.target or "-"
-    return (state, entry.run.name, target, steps, loss or entry.problem, ago(entry.started))
+    endpoint = f"{GLYPH} endpoint" if entry.left else ""
+    told = (steps, loss or entry.problem, ago(entry.started), endpoint)
+    return (state, entry.run.name, target, *told)
 
 
 # ── Side by side ─────────────────────────────────────────────────────────────────────────────

@@ -37,7 +37,7 @@ def look(plan: Plan, show: int) -> Tokens:
     from ftui.runtimes.worker import Progress
     from ftui.targets import get
 
-    gpus, text = get(plan.target).hardware(plan).used_by(plan.gpus), config_text(plan)
+    gpus, text = get(plan.target).hardware(plan).used_by(plan.all_gpus), config_text(plan)
 
     async def ask(progress: Progress) -> Tokens:
         async with DatasetWorker() as worker:

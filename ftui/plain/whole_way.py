@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ftui.errors import ConfigError, ExitCode, TargetUnavailable
+from ftui.errors import ConfigError, ExitCode, FtuiError, TargetUnavailable
 from ftui.plain import console, environments, follow, talk
 from ftui.plan.plan import Plan
 from ftui.targets.base import Target
 from ftui.text import duration
 
 if TYPE_CHECKING:
+    from ftui.runs.model import Run
     from ftui.runs.tripwires import Tripwire
 
 
@@ -64,7 +65,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
     console.say(f"  folder {made.folder}")
     if isinstance(target, Offering):
         console.say(f"  ending at the latest after {target.limits(plan)}")
-    target.launch(made)
+    _launch(target, made)
     try:
         code = follow.until_ended(made)
         asks_its_own_data = plan.get("datasets") == plan.preset.settings.get("datasets")
@@ -79,6 +80,18 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
         console.line(f"\n✓ the whole way took {duration(time.monotonic() - began)}")
         console.line(f"  talk to it: ftui chat {made.name}")
     return code
+
+
+def _launch(target: Target, made: Run) -> None:
+    """Start it, and say so where nothing is left of it because that was refused."""
+    from ftui.targets.launch import launch
+
+    try:
+        launch(target, made)
+    except FtuiError:
+        if not made.folder.exists():
+            console.say("  nothing was started, and nothing of it is kept")
+        raise
 
 
 def _refuse_problems(target: Target, plan: Plan) -> None:
@@ -98,7 +111,7 @@ def _checked_config(plan: Plan, target: Target) -> str:
     from ftui.targets.judge import judge
 
     text = config_text(plan)
-    issues = judge(text, target.hardware(plan).used_by(plan.gpus))
+    issues = judge(text, target.hardware(plan).used_by(plan.all_gpus))
     for issue in issues:
         console.say(issue_words(issue, "config.yml"))
     if any(issue.severity == "error" for issue in issues):

@@ -27,6 +27,8 @@ class Needs:
     gpus: int = 0
     gpu_memory_gib: float = 0.0
     text: str = ""
+    machines: int = 1
+    """So many of them train together, each with those GPUs."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,22 @@ class Plan:
     gpus: int = 0
     machine: Mapping[str, str] = field(default_factory=dict)
     """What is asked of a rented machine: `{"gpu": "A100"}`. The target knows what there is."""
+
+    @property
+    def machines(self) -> int:
+        """How many train together: as asked of the target (`nodes`), else as the preset wants."""
+        asked = self.machine.get("nodes", "")
+        return int(asked) if asked.isdecimal() else self.preset.needs.machines
+
+    @property
+    def project(self) -> str:
+        """Whose machines are asked for, where a target knows several; empty = the usual one's."""
+        return self.machine.get("project", "")
+
+    @property
+    def all_gpus(self) -> int:
+        """The GPUs of all machines."""
+        return self.gpus * self.machines
 
     def get(self, path: str, default: Any = None) -> Any:
         """The setting at a dotted path such as `datasets.0.path`, or `default`."""

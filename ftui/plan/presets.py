@@ -2,7 +2,7 @@
 
 title: Text to SQL on the built-in nano      # required
 for: trying ftui in five minutes, no GPU     # required
-needs: {gpus: 0, gpu_memory_gib: 0, text: two CPU cores}
+needs: {gpus: 0, gpu_memory_gib: 0, text: two CPU cores}   # machines: 2 = two such together
 source: axolotl's examples/...               # where its hyper-parameters come from
 evaluation: {dataset: builtin:nl2sql/heldout.jsonl, metric: sql}
 system_prompt: CREATE TABLE ...
@@ -30,7 +30,7 @@ _MODEL_FACTS = "models.yaml"
 _SHAPE: Mapping[str, Any] = {
     "title": str,
     "for": str,
-    "needs": {"gpus": int, "gpu_memory_gib": float, "text": str},
+    "needs": {"gpus": int, "gpu_memory_gib": float, "text": str, "machines": int},
     "source": str,
     "evaluation": {"dataset": str, "metric": str},
     "system_prompt": str,
@@ -106,7 +106,7 @@ def _files() -> dict[str, Path]:
 
 def _need(preset: Preset) -> tuple[float, bool, str]:
     """GPU memory over all GPUs in GiB; where that is the same, an adapter needs less."""
-    memory = preset.needs.gpus * max(preset.needs.gpu_memory_gib, 1.0)
+    memory = preset.needs.machines * preset.needs.gpus * max(preset.needs.gpu_memory_gib, 1.0)
     return memory, not preset.settings.get("adapter"), preset.name
 
 
@@ -131,6 +131,10 @@ def _check_shape(path: Path, source: Source) -> None:
     for key in ("dataset", "metric"):
         if "evaluation" in source.data and key not in source.data["evaluation"]:
             raise _problem(path, source, ("evaluation",), f"{key!r} is missing in 'evaluation'")
+    needs = Needs(**source.data.get("needs", {}))
+    if needs.machines < 1 or (needs.machines > 1 and not needs.gpus):
+        where = ("needs", "machines")
+        raise _problem(path, source, where, "'machines' is 1, or more of them with 'gpus' each")
     metric = source.data.get("evaluation", {}).get("metric", _METRICS[0])
     if metric not in _METRICS:
         raise _problem(

@@ -40,11 +40,12 @@ def _write_gpus(plan: Plan, text: str) -> Plan:
 
 
 def _gpu_words(plan: Plan) -> str:
-    """`no GPU`, `2 GPUs`, `2 × H100`."""
+    """`no GPU`, `2 GPUs`, `2 × H100`, `2 machines with 8 GPUs`."""
     if not plan.gpus:
         return "no GPU"
     named = plan.machine.get("gpu")
-    return f"{plan.gpus} × {named}" if named else counted(plan.gpus, "GPU")
+    gpus = f"{plan.gpus} × {named}" if named else counted(plan.gpus, "GPU")
+    return f"{plan.machines} machines with {gpus}" if plan.machines > 1 else gpus
 
 
 HARDWARE = Step(
@@ -61,7 +62,7 @@ HARDWARE = Step(
         Field(
             "gpus",
             "GPUs",
-            "How many GPUs train together; 0 where there is none.",
+            "How many GPUs of a machine train together; 0 where there is none.",
             lambda plan: str(plan.gpus),
             _write_gpus,
         ),

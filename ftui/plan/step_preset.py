@@ -22,7 +22,7 @@ def shortage(needs: Needs, hardware: Hardware) -> str:
     if not needs.gpus:
         return ""
     big = [gpu for gpu in hardware.gpus if gpu.holds(needs.gpu_memory_gib)]
-    if len(big) >= needs.gpus:
+    if len(big) >= needs.gpus and needs.machines == 1:
         return ""
     return f"needs {_gpus(needs)}; this machine has {hardware.gpu_words}"
 
@@ -30,7 +30,9 @@ def shortage(needs: Needs, hardware: Hardware) -> str:
 def _gpus(needs: Needs) -> str:
     count = f"{needs.gpus} GPUs" if needs.gpus > 1 else "a GPU"
     each = " each" if needs.gpus > 1 else ""
-    return f"{count} with {needs.gpu_memory_gib:g} GiB{each}" if needs.gpu_memory_gib else count
+    machines = f"{needs.machines} machines with " if needs.machines > 1 else ""
+    memory = f" with {needs.gpu_memory_gib:g} GiB{each}" if needs.gpu_memory_gib else ""
+    return f"{machines}{count}{memory}"
 
 
 def _size(preset: Preset) -> str:
@@ -40,6 +42,7 @@ def _size(preset: Preset) -> str:
     if not preset.needs.gpus:
         return "no GPU"
     count = f"{preset.needs.gpus} × " if preset.needs.gpus > 1 else ""
+    count = f"{preset.needs.machines} × {count}" if preset.needs.machines > 1 else count
     return f"{count}{preset.needs.gpu_memory_gib:g} GiB"
 
 

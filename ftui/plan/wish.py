@@ -22,6 +22,14 @@ class Wish:
     """Raises UsageError for a value that cannot be asked for."""
     of_gpu: bool = False
     """Whether it is about the GPU: nothing to ask where there is none."""
+    wanted: Callable[[Plan], str] | None = None
+    """What a plan or its preset wants in place of the default."""
+    matters: Callable[[Plan], bool] = lambda plan: True
+    """Whether there is anything to ask for such a plan."""
+
+    def usual_for(self, plan: Plan) -> str:
+        """What is asked for where a person says nothing."""
+        return self.wanted(plan) if self.wanted is not None else self.usual
 
 
 def wish_read_by(
@@ -37,12 +45,14 @@ def wish_field(target: str, wish: Wish) -> Field:
     def read(plan: Plan) -> str:
         if plan.target != target or (wish.of_gpu and not plan.gpus):
             return ""
-        return plan.machine.get(wish.name, wish.usual)
+        if wish.name not in plan.machine and not wish.matters(plan):
+            return ""
+        return plan.machine.get(wish.name, wish.usual_for(plan))
 
     def write(plan: Plan, text: str) -> Plan:
         value = text.strip()
         others = {name: had for name, had in plan.machine.items() if name != wish.name}
-        if value in ("", wish.usual):
+        if value in ("", wish.usual_for(plan)):
             return replace(plan, machine=others)
         wish.check(value)
         return replace(plan, machine={**others, wish.name: value})

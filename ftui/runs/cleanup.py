@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ftui import paths
 from ftui.errors import UsageError
-from ftui.runs import checkpoints
+from ftui.runs import checkpoints, endpoints
 from ftui.runs.lock import claimed
 from ftui.runs.model import Run, RunState
 from ftui.runs.store import state
@@ -74,7 +74,8 @@ def clean(run: Run, level: Level, *, if_still: RunState | None = None) -> int:
     """Remove that much of a run; the bytes that this gave back.
 
     `if_still`: the state that a person was told of, or in which nothing is lost. Raises UsageError
-    when it is in another one, when something of the run is at work or its folder is a link;
+    when it is in another one, when something of the run is at work, its folder is a link, or an
+    endpoint is still in place of a run that is to go whole;
     RunNotFound; OSError, then the rest is removed by the next call.
     """
     if run.folder.is_symlink():
@@ -87,6 +88,7 @@ def clean(run: Run, level: Level, *, if_still: RunState | None = None) -> int:
         _refuse_others(run, if_still)
         freed = usage(run).frees(level)
         if level is Level.EVERYTHING:
+            _refuse_served(run)
             _delete(_renamed(run.folder))
         else:
             for path in [_renamed(path) for path in leftovers(run)]:
@@ -124,6 +126,15 @@ def finish_removals() -> None:
         for path in paths.runs_dir().iterdir():
             if path.name.startswith(_REMOVED):
                 _delete(path)
+
+
+def _refuse_served(run: Run) -> None:
+    """Raises UsageError where the folder holds the only word on an endpoint that was left."""
+    if endpoints.known(run):
+        raise UsageError(
+            f"{run.name} has an endpoint in place",
+            hint=f"leave its chat, or end it first: ftui export {run.name} --end",
+        )
 
 
 def _refuse_others(run: Run, wanted: RunState | None) -> None:

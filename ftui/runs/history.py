@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -33,6 +34,22 @@ class Cost:
     """0 once it costs nothing more."""
     time: float
     """When that was so, in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Whoever runs it elsewhere does not answer."""
+
+    whom: str
+    """`the dstack server`."""
+    since: float
+    """Seconds since the epoch."""
+
+    @property
+    def words(self) -> str:
+        """`nothing is heard from the dstack server since 14:05:31`."""
+        clock = time.strftime("%H:%M:%S", time.localtime(self.since))
+        return f"nothing is heard from {self.whom} since {clock}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,10 @@ class History:
     stop_requested: bool = False
     stop_reason: str = ""
     """Why ftui itself asked it to stop; empty when a person did."""
+    stop_through: str = ""
+    """Who has to be told of that, as `dstack`; empty on this machine."""
+    stop_passed_on: bool = False
+    """Whether they were."""
     vocabulary: int = 0
     """How many tokens the model chooses from; 0 = unknown, or of no matter for the loss."""
     warmup_steps: int = 0
@@ -95,8 +116,12 @@ class History:
     """The final weights are on the disk."""
     phase: str = ""
     """Where a run elsewhere stands, in words of its target, until it trains."""
+    silence: Silence | None = None
+    """Since when nothing is heard of a run elsewhere; None while its events come."""
     cost: Cost | None = None
     """What was told last of what it costs; None on a machine of one's own."""
+    unavailable: bool = False
+    """Whether it ended before it had begun, because its target could not take it."""
     exit_code: int | None = None
     """The trainer's exit code once the supervisor saw it; negative = signal."""
     _begun: Point = field(default_factory=lambda: Point(0, 0.0))
@@ -131,6 +156,8 @@ class History:
                 self._add_cost(event)
             case "phase":
                 self.phase = str(event.values.get("words", ""))
+            case "silent" | "heard":
+                self._add_contact(event)
             case _:
                 self._add_ending(event)
 
@@ -171,6 +198,24 @@ class History:
         return f"${self.cost.dollars:.2f}{in_all}"
 
     @property
+    def stop_waits_for(self) -> str:
+        """Who was not reached yet with a request to stop: `dstack`; empty = nobody."""
+        over = self.stop_passed_on or self.exit_code is not None
+        return "" if over else self.stop_through
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is in the way of word to a run elsewhere, or from it: a short sentence each."""
+        found = []
+        if self.silence is not None:
+            found.append(f"{self.silence.words}; the run goes on, and is asked again")
+        if self.stop_waits_for:
+            found.append(
+                f"the stop waits: it is passed on as soon as {self.stop_waits_for} answers"
+            )
+        return tuple(found)
+
+    @property
     def seconds(self) -> float | None:
         """How long it has trained, without the pauses between its tries; None before it did."""
         if self._try_begun is None:
@@ -207,17 +252,24 @@ class History:
             case "stop_requested":
                 self.stop_requested = True
                 self.stop_reason = str(event.values.get("why", ""))
+                self.stop_through = str(event.values.get("through", ""))
+            case "stop_passed_on":  # may come before the request is noted
+                self.stop_passed_on = True
             case "train_end":
                 self.train_ended = True
             case "saved":
                 self.saved = True
             case "exit":
                 self.exit_code = int(number(event.values.get("code")))
+                self.unavailable = event.values.get("unavailable") is True
+                self.silence = None
 
     def _launch(self, event: Event) -> None:
         """Another try, of which nothing is known yet."""
-        self.training = self.stop_requested = self.train_ended = self.saved = False
-        self.exit_code, self.stop_reason, self.phase = None, "", ""
+        self.training = self.stop_requested = self.stop_passed_on = False
+        self.train_ended = self.saved = False
+        self.exit_code, self.silence, self.unavailable = None, None, False
+        self.stop_reason = self.stop_through = self.phase = ""
         self._before, self._try_begun = self.seconds or 0.0, None
         self.newest_try = Try(
             again=event.values.get("again") is True,
@@ -243,6 +295,10 @@ class History:
     def _add_cost(self, event: Event) -> None:
         dollars, an_hour = (number(event.values.get(key)) for key in ("dollars", "an_hour"))
         self.cost = Cost(dollars, an_hour, event.time)
+
+    def _add_contact(self, event: Event) -> None:
+        whom, since = str(event.values.get("whom", "")), number(event.values.get("since"))
+        self.silence = Silence(whom, since) if event.kind == "silent" else None
 
     def _add_values(self, event: Event) -> None:
         for name, value in event.values.items():

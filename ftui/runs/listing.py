@@ -11,11 +11,13 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from ftui.errors import RunNotFound
+from ftui.runs import endpoints
+from ftui.runs.endpoints import Served
 from ftui.runs.history import History
 from ftui.runs.last_lines import read_end
 from ftui.runs.members import Living, living
@@ -49,6 +51,8 @@ class Entry:
     started: float = 0.0
     """When its newest try was launched; until there is one, when it was made."""
     problem: str = ""
+    left: tuple[Served, ...] = ()
+    """Endpoints that stay until somebody ends them."""
 
     @property
     def word(self) -> str:
@@ -65,9 +69,15 @@ class Entry:
         """Whether something of it may still be at work."""
         return self.state in (RunState.STARTING, RunState.TRAINING, RunState.STOPPING)
 
+    @property
+    def endpoint(self) -> str:
+        """What was left in place: `◆ modal until 14:05`; nothing where nothing was."""
+        return ", ".join(f"{endpoints.GLYPH} {one.words}" for one in self.left)
+
     def contains(self, words: Sequence[str]) -> bool:
         """Whether every word is part of its name, preset, target or state."""
-        text = f"{self.run.name} {self.preset} {self.target} {self.word}".lower()
+        served = " ".join(f"endpoint {one.target}" for one in self.left)
+        text = f"{self.run.name} {self.preset} {self.target} {self.word} {served}".lower()
         return all(word.lower() in text for word in words)
 
 
@@ -142,7 +152,8 @@ class Listing:
         entries: dict[str, Entry] = {}
         for run in folders():
             try:
-                entries[run.name] = self._entry(run, processes)
+                entry = self._entry(run, processes)
+                entries[run.name] = replace(entry, left=endpoints.left(run))
             except (FileNotFoundError, NotADirectoryError):  # it is no run, or no more
                 continue
             except OSError as error:

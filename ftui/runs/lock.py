@@ -26,6 +26,10 @@ PATIENCE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
 
+class Busy(UsageError):
+    """Somebody else is at the run; in a moment it may be otherwise."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A run that is not at work, and that nobody else launches, stops or cleans up meanwhile.
@@ -117,11 +121,11 @@ def _is_still(handle: int, path: Path) -> bool:
         return False
 
 
-def _running(run: Run) -> UsageError:
+def _running(run: Run) -> Busy:
     hint = f"watch it: ftui watch {run.name}; end it: ftui stop {run.name}"
-    return UsageError(f"{run.name} is running", hint=hint)
+    return Busy(f"{run.name} is running", hint=hint)
 
 
-def _busy(run: Run) -> UsageError:
+def _busy(run: Run) -> Busy:
     why = "another ftui launches it, stops it or cleans it up just now"
-    return UsageError(f"{run.name} is busy", why=why, hint="try it again in a moment")
+    return Busy(f"{run.name} is busy", why=why, hint="try it again in a moment")

@@ -82,6 +82,8 @@ class RunRecord:
     created: float
     settings: Mapping[str, Any]
     gpus: int = 0
+    machines: int = 1
+    """So many train together, with so many GPUs each."""
     command: tuple[str, ...] = ()
     trainer: ProcessId | None = None
     supervisor: ProcessId | None = None

@@ -28,7 +28,20 @@ class Answer(Enum):
     LOADING = "it has trained nothing yet: there is nothing to save, it ends"
     ALREADY = "it was asked a moment ago: it saves a checkpoint and its weights, then ends"
     ENDED = "ended at once; what it had not saved is lost"
+    UNDELIVERED = "the stop has not reached {title} yet; it is passed on as soon as {title} answers"
+    WAITS = (
+        "it was asked already; the stop still waits for {title} to answer, and is passed on then"
+    )
     NOT_RUNNING = "it is not running"
+
+    def words(self, title: str) -> str:
+        """For people; `title` is the target's, `dstack`."""
+        return self.value.format(title=title)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the run itself was told."""
+        return self not in (Answer.UNDELIVERED, Answer.WAITS)
 
 
 def stop(run: Run, *, why: str = "", checkpoint: bool = True) -> Answer:

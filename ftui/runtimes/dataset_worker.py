@@ -7,8 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ftui.data.source import missing
 from ftui.data.tokens import Failed, Malformed, Tokens, parse, parse_failed
 from ftui.errors import DatasetError
+from ftui.paths import is_on_volume
 from ftui.plan.hardware import Gpu
 from ftui.runtimes.validator import request
 from ftui.runtimes.worker import START_LIMIT, Job, Progress, Worker
@@ -94,6 +96,8 @@ class DatasetWorker:
 
 def explained(failed: Failed) -> DatasetError:
     """The error that tells why there is nothing to count."""
+    if failed.path and is_on_volume(failed.path):
+        return missing(Path(failed.path))
     what, hint = _WHAT.get(failed.stage, _WHAT["dataset"])
     why = failed.message
     if "logged above" in why and failed.log:

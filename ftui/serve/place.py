@@ -6,13 +6,15 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from ftui.errors import UsageError
+from ftui.runs import endpoints
 from ftui.runs.model import Run
 from ftui.serve.server import serve_run
 from ftui.targets import TARGETS, get
 from ftui.targets.base import Serving
 from ftui.targets.endpoint import Endpoint, Phase
 from ftui.targets.local import LocalTarget
-from ftui.targets.renting import Priced
+from ftui.targets.renting import Exporting, Priced
 from ftui.targets.vllm import log
 from ftui.text import duration, printable
 
@@ -56,8 +58,26 @@ class Where:
         return f"{target.title}{price} · ends after {duration(self.hours * 3600)}"
 
 
-def last_words(run: Run) -> str:
+def last_words(endpoint: Endpoint) -> str:
     """What a target said of the end of its machine: `ended after $0.42`; nothing where none did."""
-    lines = log.read(run.folder / "serve.log").rstrip().rpartition("\n")[2]
-    name, colon, words = lines.partition(": ")
+    said = log.read(endpoint.log_file) if endpoint.log_file is not None else ""
+    name, colon, words = said.rstrip().rpartition("\n")[2].partition(": ")
     return printable(words) if colon and name in TARGETS else ""
+
+
+def end_left(run: Run, tell: Callable[[str], None]) -> None:
+    """End every endpoint that was left in place, each told once it is gone.
+
+    Raises UsageError where there is none, TargetUnavailable, TimedOut, OSError.
+    """
+    found = endpoints.left(run)
+    if not found:
+        hint = f"ftui export {run.name} --serve modal puts one in place"
+        raise UsageError("it has no endpoint that was left in place", where=run.name, hint=hint)
+    for served in found:
+        target = get(served.target)
+        if not isinstance(target, Exporting):
+            raise UsageError(f"{served.target} ends no endpoint", where=served.name)
+        there = target.end_export(run, served.name)
+        words = "has ended, and costs nothing more" if there else "had ended already"
+        tell(f"the endpoint of {run.name} on {target.title} {words}")

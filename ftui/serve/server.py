@@ -14,12 +14,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ftui import paths
 from ftui.errors import TargetUnavailable, TimedOut
 from ftui.runs.model import Run
 from ftui.serve import records
-from ftui.targets.endpoint import Endpoint, Phase, Stage
+from ftui.targets.endpoint import Endpoint, Phase, Stage, own_log
 from ftui.targets.vllm import client, command, readiness
 from ftui.targets.vllm import log as server_log
 
@@ -40,8 +41,14 @@ class _Launch:
     variables: Mapping[str, str]
     endpoint: Endpoint
     record_file: Path
-    log_file: Path
+    log: IO[str]
+    """What the server prints into; the server's alone (targets/endpoint.py)."""
     limit_seconds: float
+
+    @property
+    def log_file(self) -> Path:
+        """Its place."""
+        return Path(self.log.name)
 
 
 @asynccontextmanager
@@ -104,7 +111,7 @@ def _prepare(run: Run, port: int | None, limit_seconds: float | None) -> _Launch
     records.reap()
     # Made anew each time: nobody else on this machine can ask, and we cannot ask somebody else's.
     key = secrets.token_urlsafe()
-    log_file = run.folder / "serve.log"
+    log = _opened(run)
     return _Launch(
         command=arguments,
         variables={**variables, "VLLM_API_KEY": key},
@@ -113,19 +120,26 @@ def _prepare(run: Run, port: int | None, limit_seconds: float | None) -> _Launch
             base=None if models.alone else "base",
             tuned="tuned",
             api_key=key,
-            log_file=log_file,
+            log_file=Path(log.name),
         ),
         record_file=paths.servers_dir() / f"{run.name}.{port}.json",
-        log_file=log_file,
+        log=log,
         limit_seconds=limit_seconds or (START_SECONDS if models.local else DOWNLOAD_SECONDS),
     )
+
+
+def _opened(run: Run) -> IO[str]:
+    try:
+        return own_log(run.folder)
+    except OSError as error:
+        raise TargetUnavailable("vLLM cannot be started", why=str(error)) from error
 
 
 def _start(launch: _Launch) -> subprocess.Popen[bytes]:
     """Start vLLM under a guard whose standard input is ours to close."""
     guard = [sys.executable, "-m", "ftui.serve.guard", str(launch.record_file)]
     try:
-        with launch.log_file.open("wb") as log:
+        with launch.log as log:
             return subprocess.Popen(
                 [*guard, *launch.command],
                 stdin=subprocess.PIPE,
@@ -146,7 +160,7 @@ async def _until_ready(
     started = time.monotonic()
 
     def reach(stage: Stage) -> None:
-        on_phase(Phase(stage, time.monotonic() - started))
+        on_phase(Phase(stage, time.monotonic() - started, launch.log_file))
 
     try:
         async with asyncio.timeout(launch.limit_seconds):

@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable, Mapping
 
 from ftui.errors import UsageError
-from ftui.targets.base import Storing, Target
+from ftui.targets.at_home import AtHome
+from ftui.targets.base import Keeping, Target
 from ftui.targets.local import LocalTarget
 
 
@@ -38,7 +39,7 @@ def get(name: str) -> Target:
 
 
 @functools.cache
-def storing(name: str) -> Storing | None:
-    """The target of that name, if there is one and it keeps files of its runs elsewhere."""
+def keeping(name: str) -> Keeping:
+    """Who has the files of a run of that target: this machine, unless the target itself."""
     target = TARGETS[name]() if name in TARGETS else None
-    return target if isinstance(target, Storing) else None
+    return target if isinstance(target, Keeping) else AtHome()

@@ -97,8 +97,8 @@ class Offering(Protocol):
 
 
 @runtime_checkable
-class Storing(Protocol):
-    """A target that keeps files of a run elsewhere, which can be brought home or removed there."""
+class Keeping(Protocol):
+    """Whoever has the files of a run, and can tell which."""
 
     storage: str
     """For people: `the volume ftui-runs`."""
@@ -106,6 +106,11 @@ class Storing(Protocol):
     def stored(self, run: Run) -> tuple[Heap, ...]:
         """What is kept of the run; nothing where there is none. Raises TargetUnavailable."""
         ...
+
+
+@runtime_checkable
+class Storing(Keeping, Protocol):
+    """A target that keeps files of a run elsewhere, which can be brought home or removed there."""
 
     def fetch(self, run: Run, heap: Heap, on_bytes: Callable[[int], None]) -> Fetched:
         """Bring all of a heap into the run folder, or nothing, verified.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class Endpoint:
 
 
 class Stage(StrEnum):
-    """How far a starting server is, in words; in this order, the first two on rented machines."""
+    """How far a starting server is, in words; in this order, the first three on rented machines."""
 
     MACHINE = "waiting for a machine"
+    MODEL = "downloading the base model, no GPU is paid for meanwhile"
     IMAGE = "fetching the image"
     STARTING = "starting"
     LOADING = "loading the model"
@@ -49,8 +53,29 @@ class Phase:
 
     stage: Stage
     seconds: float
+    log_file: Path | None = None
+    """What the server prints, where that is known by now."""
 
     @property
     def words(self) -> str:
         """One short line: `loading the model  12 s`."""
         return f"{self.stage.value}  {self.seconds:.0f} s"
+
+
+def own_log(folder: Path) -> IO[str]:
+    """A log of a run folder for one server alone: `serve.log`, or `serve-2.log` beside another.
+
+    It is empty, and nobody else's for as long as some process has it open, which may have
+    inherited it. Raises OSError.
+    """
+    for number in itertools.count(1):
+        name = "serve.log" if number == 1 else f"serve-{number}.log"
+        log = (folder / name).open("a", encoding="utf-8")
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.close()
+        else:
+            log.truncate(0)
+            return log
+    raise AssertionError  # numbers do not end

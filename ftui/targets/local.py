@@ -28,6 +28,7 @@ from ftui.runtimes import Kind, find, require
 from ftui.runtimes.model_shape import find_shape
 from ftui.targets.base import GoingOn, Problem
 from ftui.targets.machine import detect
+from ftui.targets.refusals import only_on_dstack
 
 _START_SECONDS = 60.0
 _STRAGGLERS_SECONDS = 30.0
@@ -52,8 +53,10 @@ class LocalTarget:
 
     def problems(self, plan: Plan) -> list[Problem]:
         """GPUs, their memory, or disk space that the plan needs and this machine lacks."""
-        found = [_gpu_problem(plan, self.hardware()), _disk_problem(paths.runs_dir())]
-        return [problem for problem in found if problem is not None]
+        found = [*only_on_dstack(plan, "this machine")]
+        if not found:
+            found += filter(None, [_gpu_problem(plan, self.hardware())])
+        return [*found, *filter(None, [_disk_problem(paths.runs_dir())])]
 
     def command(self, plan: Plan) -> tuple[str, ...]:
         """Python alone for one process; accelerate, which starts one a GPU, for more."""

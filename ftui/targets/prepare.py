@@ -103,6 +103,7 @@ def _record(name: str, plan: Plan, target: Target, config: Mapping[str, Any]) ->
         created=time.time(),
         settings=config,
         gpus=plan.gpus,
+        machines=plan.machines,
         command=target.command(plan),
     )
 

@@ -29,6 +29,8 @@ class Exported:
     """It ends by itself after so many; None = never."""
     end: str
     """The target's own command that ends it."""
+    log: str
+    """The target's own command that shows what it prints."""
 
 
 @runtime_checkable
@@ -49,11 +51,15 @@ class Exporting(Protocol):
     ) -> Exported:
         """Put it in place, or in place of an earlier one; `key` is asked of whoever uses it.
 
-        Building takes minutes the first time; `tell` hears how it goes. Raises RunFailed where
-        there is nothing to serve, TargetUnavailable, OSError.
+        Building takes minutes the first time; `tell` hears how it goes. It is noted among the
+        run's endpoints (runs/endpoints.py) until end_export has seen it gone. Raises RunFailed
+        where there is nothing to serve, TargetUnavailable, OSError.
         """
         ...
 
-    def end_export(self, run: Run) -> bool:
-        """End the run's endpoint; whether there was one. Raises TargetUnavailable."""
+    def end_export(self, run: Run, name: str) -> bool:
+        """End an endpoint of the run, by its name there; whether there was one.
+
+        Raises TargetUnavailable, TimedOut, OSError.
+        """
         ...

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Markets:
-    """One answer a target and number of GPUs; a plan of one's own machine has none."""
+    """One answer a target, project and number of GPUs; a plan of one's own machine has none."""
 
     def __init__(self, app: FtuiApp) -> None:
         self._app = app
-        self._told: dict[tuple[str, int], Market | None] = {}
+        self._told: dict[tuple[str, str, int, int], Market | None] = {}
 
     def known(self, plan: Plan) -> Market | None:
         """What was told last; None before that, and where nobody could say."""
@@ -45,5 +45,5 @@ class Markets:
         then()
 
 
-def _key(plan: Plan) -> tuple[str, int]:
-    return plan.target, plan.gpus
+def _key(plan: Plan) -> tuple[str, str, int, int]:
+    return plan.target, plan.project, plan.gpus, plan.machines

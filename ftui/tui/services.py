@@ -238,8 +238,9 @@ def _prepare(plan: Plan, config_text: str) -> Run:
 
 def _launch(plan: Plan, run: Run) -> None:
     from ftui.targets import get
+    from ftui.targets.launch import launch
 
-    get(plan.target).launch(run)
+    launch(get(plan.target), run)
 
 
 @dataclass(frozen=True)
@@ -279,4 +280,4 @@ class Services:
     prepare: Callable[[Plan, str], Run] = _prepare
     """Writes a run's files; the text is the config as it was shown. Raises FtuiError."""
     launch: Callable[[Plan, Run], None] = _launch
-    """Starts a prepared run. Raises TargetUnavailable, RuntimeMissing."""
+    """Starts a prepared run, or removes it (targets/launch.py). Raises FtuiError."""

@@ -106,7 +106,8 @@ class Watcher:
             return told
         with contextlib.suppress(FtuiError):  # nobody can say
             model = find_shape(str(record.settings.get("base_model")), self._run.folder, hub=False)
-            estimated = estimate(record.settings, model, record.gpus).memory.allocated
+            gpus = record.gpus * record.machines
+            estimated = estimate(record.settings, model, gpus).memory.allocated
             return f"{told}; {estimated:.1f} estimated, without torch's cache"
         return told
 

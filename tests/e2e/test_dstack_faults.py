@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
 
 from ftui.errors import TargetUnavailable, UsageError
 from ftui.plan.plan import Plan, start
 from ftui.plan.presets import find
-from ftui.runs import process, store
 from ftui.runs.checkpoints import checkpoints
 from ftui.runs.model import Run, RunState
 from ftui.runs.stop import Answer
-from ftui.runs.tail import EventFollower
 from ftui.targets.dstack.target import DstackTarget
 from ftui.targets.prepare import prepare
 from ftui.targets.resume import resume
 from ftui.targets.take_up import take_up
 from tests.standins import secrets
 from tests.standins.dstack_host.lab import PROJECT, Lab, lab
+from tests.standins.dstack_host.person import (
+    end_follower,
+    logged_in,
+    reads_live,
+    same_weights,
+    told_in_order,
+)
 from tests.standins.runs import allow, failure_words, history, state, wait_for
 
 LIMIT = 300.0
@@ -45,31 +48,12 @@ def dstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def target(dstack: Lab, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DstackTarget]:
     """The target of a person who is logged in; nothing of theirs is at work afterwards."""
-    monkeypatch.setenv("HOME", str(dstack.home))
-    monkeypatch.delenv("DSTACK_PROJECT", raising=False)
-    yield DstackTarget()
-    for run in store.list_runs():
-        end_follower(run)
-    dstack.end_runs()
+    with logged_in(dstack, monkeypatch) as target:
+        yield target
 
 
 def plan_of(preset: str = "nano-sql-lora", **settings: object) -> Plan:
     return replace(start(find(preset)).with_settings(**settings), target="dstack")
-
-
-def end_follower(run: Run) -> None:
-    supervisor = store.read_record(run).supervisor
-    if supervisor and process.alive(supervisor):
-        os.kill(supervisor.pid, signal.SIGKILL)
-        wait_for(lambda: not process.alive(supervisor), "the end of the follower")
-
-
-def reads_live(run: Run) -> bool:
-    """Whether its follower is connected to the container."""
-    follower = store.read_record(run).supervisor
-    assert follower is not None
-    found = psutil.Process(follower.pid).children(recursive=True)
-    return any("events.jsonl" in " ".join(one.cmdline()) for one in found)
 
 
 def come_to(run: Run, step: int) -> None:
@@ -120,15 +104,11 @@ def test_a_run_outlives_its_follower_and_a_restart_of_the_server(
 
     assert state(run) is RunState.DONE, failure_words(run)
     assert told_steps(run) == list(range(1, STEPS + 1))
-    truth = (container / "truth").read_text().split()
-    of_ftui = ("launched", "phase", "cost", "exit")
-    seen = [event for event in EventFollower(run).poll() if event.kind not in of_ftui]
-    assert [f"{event.kind}:{event.step}" for event in seen] == truth
+    assert told_in_order(run) == (container / "truth").read_text().split()
     log = run.log_file.read_text()
     assert log.count(f"asked to train {STEPS} steps") == 1
     assert "@ftui" not in log
-    weights = Path("out") / "adapter_model.safetensors"
-    assert (run.folder / weights).read_bytes() == (container / weights).read_bytes()
+    assert same_weights(run, container)
     assert secrets.found(values, home) == []
 
 

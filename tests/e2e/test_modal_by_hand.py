@@ -83,6 +83,16 @@ def test_one_command_uploads_and_trains_and_merge_is_another(modal: Lab, run: Ru
     assert "adapter_model.safetensors" in listed
 
 
+def test_the_base_model_of_an_endpoint_is_downloaded_by_a_command_of_its_own(
+    modal: Lab, run: Run
+) -> None:
+    run.config_file.write_text("base_model: org/small\n")
+    by_hand(modal, run, "deploy", "modal_app.py")  # which makes the volumes
+    by_hand(modal, run, "volume", "put", "ftui-runs", "config.yml", f"{place_of(run)}/config.yml")
+    modal.play("echo got $2", "hf")
+    assert "got org/small" in by_hand(modal, run, "run", "modal_app.py::fetch")
+
+
 def test_a_try_that_is_as_long_as_a_function_may_be_is_followed_by_another(
     modal: Lab, run: Run
 ) -> None:

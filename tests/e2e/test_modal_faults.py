@@ -10,6 +10,7 @@ import pytest
 from grpclib import GRPCError, Status
 
 from ftui.errors import ConfigError, TargetUnavailable, UsageError
+from ftui.plain import follow as plain
 from ftui.runs import store
 from ftui.runs.model import Run, RunState
 from ftui.targets.modal.app import place_of
@@ -143,23 +144,38 @@ def failed(modal: Lab, run: Run) -> str:
     return failure_words(run)
 
 
+def not_taken(modal: Lab, run: Run) -> str:
+    """The same of a run that Modal could not take: nothing runs, nothing is in place, exit 3."""
+    words = failed(modal, run)
+    assert modal.calls_of(run) == []
+    assert modal.deployed() == []
+    assert plain.until_ended(run) == 3
+    return words
+
+
 def test_an_image_that_cannot_be_built(modal: Lab) -> None:
     modal.state.faults.image_error = "manifest unknown: axolotlai/axolotl:main-latest"
     modal.state.images.clear()
-    words = failed(modal, run := launched())
+    words = not_taken(modal, run := launched())
     assert "modal_app.py could not be deployed" in words
     assert "manifest unknown" in words
     assert "building the image" in log_of(run)
-    assert modal.calls_of(run) == []
 
 
 def test_a_volume_that_is_full(modal: Lab) -> None:
     full = GRPCError(Status.RESOURCE_EXHAUSTED, "the volume has no room left")
     modal.state.faults.refusals["VolumePutFiles2"] = [full] * 20
-    words = failed(modal, run := launched())
+    words = not_taken(modal, launched())
     assert "the run could not be uploaded" in words
     assert "no room left" in words
-    assert modal.calls_of(run) == []
+
+
+def test_a_quota_that_is_used_up(modal: Lab) -> None:
+    used_up = GRPCError(Status.RESOURCE_EXHAUSTED, "the workspace has reached its spend limit")
+    modal.state.faults.refusals["FunctionMap"] = [used_up] * 20
+    words = not_taken(modal, launched())
+    assert "the training could not be started" in words
+    assert "spend limit" in words
 
 
 def test_a_volume_that_fills_up_is_told_and_not_paid_for_again(modal: Lab) -> None:

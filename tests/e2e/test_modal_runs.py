@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -109,7 +111,7 @@ def test_a_run_outlives_its_follower_and_a_lost_connection(
     assert told_steps(run) == list(range(1, STEPS + 1))
     truth = (container / "truth").read_text().split()
     told = [f"{event.kind}:{event.step}" for event in EventFollower(run).poll()]
-    of_ftui = ("launched", "exit", "cost", "phase")
+    of_ftui = ("launched", "exit", "cost", "phase", "silent", "heard")
     assert [one for one in told if one.partition(":")[0] not in of_ftui] == truth
     assert cost_of(run).an_hour == 0
     log = run.log_file.read_text()
@@ -181,6 +183,46 @@ def test_a_run_is_stopped_with_a_checkpoint_and_goes_on_from_it(
     come_to_end(run)
     assert state(run) is RunState.DONE, failure_words(run)
     assert told_steps(run) == list(range(1, STEPS + 1))
+
+
+def test_a_stop_that_modal_cannot_be_told_of_is_passed_on_later(
+    modal: Lab, target: ModalTarget
+) -> None:
+    run = launched()
+    let(modal, run, 3)
+    come_to(run, 3)
+    modal.state.faults.offline = True
+    told = subprocess.run(
+        [str(Path(sys.executable).with_name("ftui")), "stop", run.name],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert "the stop has not reached Modal yet" in told.stdout + told.stderr
+    assert "nothing to save" not in told.stdout + told.stderr
+    assert history(run).stop_waits_for == "Modal"
+    assert target.stop(run) is Answer.WAITS
+    assert state(run) is RunState.STOPPING
+    assert modal.at_work()
+
+    modal.state.faults.offline = False
+    come_to_end(run)
+    assert state(run) is RunState.STOPPED, failure_words(run)
+    assert [one.step for one in checkpoints(run) if not one.problem] == [3]
+    assert modal.at_work() == []
+
+
+def test_a_stop_while_the_image_is_built_ends_it_at_once(modal: Lab, target: ModalTarget) -> None:
+    modal.state.images.clear()
+    modal.state.faults.building = True
+    run = launched()
+    wait_for(lambda: "building the image" in log_of(run), "the build", LIMIT)
+    assert target.stop(run) is Answer.LOADING
+    come_to_end(run)
+    assert state(run) is RunState.STOPPED
+    assert modal.calls_of(run) == []
+    assert modal.deployed() == []
 
 
 def test_a_stop_before_there_is_a_machine_ends_it(modal: Lab, target: ModalTarget) -> None:

@@ -17,14 +17,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from ftui.errors import RunFailed, TargetUnavailable, TimedOut, UsageError
-from ftui.runs import store
+from ftui.runs import endpoints, store
 from ftui.runs.model import Run, RunRecord
+from ftui.serve.server import free_port
 from ftui.targets.endpoint import Endpoint, Phase, Stage
 from ftui.targets.modal import serving
 from ftui.targets.modal.app import place_of
@@ -95,7 +97,8 @@ async def test_base_and_tuned_answer_who_has_the_key_and_nothing_is_left(
     phases: list[Phase] = []
     async with ModalTarget().serve(run, phases.append, 1.0) as endpoint:
         stages = [phase.stage for phase in phases]
-        assert stages == [Stage.IMAGE, *(one for one in Stage if one is not Stage.IMAGE)]
+        first = (Stage.IMAGE, Stage.MODEL)  # the base model comes along: nothing is downloaded
+        assert stages == [Stage.IMAGE, *(one for one in Stage if one not in first)]
         assert re.fullmatch(r"Modal · L4 · \$1\.1\d/h · until \d\d:\d\d", endpoint.terms)
         said = {}
         for model in endpoint.models:
@@ -111,8 +114,10 @@ async def test_base_and_tuned_answer_who_has_the_key_and_nothing_is_left(
             await client.answer(stranger, "tuned", QUESTION)
         assert await shut(endpoint) == {404}
         key = endpoint.api_key
-    assert modal.deployed() == []
-    assert "Starting vLLM" in (run.folder / "serve.log").read_text()
+    assert nothing_is_left(modal, run)
+    log = (run.folder / "serve.log").read_text()
+    assert "Starting vLLM" in log
+    assert re.search(r"\nmodal: ended; about \$0\.\d\d: L4 for \d+ s\n$", log)
     assert not holding(key, modal.root, run.folder)
 
 
@@ -133,6 +138,12 @@ def holding(text: str, *folders: Path) -> list[Path]:
 # ── A chat ───────────────────────────────────────────────────────────────────────────────────
 
 
+def nothing_is_left(modal: Lab, run: Run) -> bool:
+    """No app, no file on the volume, no record of an endpoint."""
+    read = [path for path in modal.kept(run).rglob("*") if path.is_file()]
+    return not modal.deployed() and not read and not endpoints.known(run)
+
+
 def ftui(*arguments: str, question: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [FTUI, *arguments],
@@ -151,10 +162,114 @@ def test_ftui_chat_on_modal(modal: Lab, run: Run) -> None:
     assert done.stdout == "base   I am base\ntuned  I am tuned\n"
     for words in ("fetching the image", "waiting for a machine", "ready"):
         assert words in done.stderr
-    assert modal.deployed() == []
+    assert re.search(r"✓ ended; about \$0\.\d\d: L4 for \d+ s\n$", done.stderr)
+    assert nothing_is_left(modal, run)
     command = (run.folder / "serve.log").read_text()
     assert "--max-lora-rank 8" in command
     assert "--middleware ftui_gate.Gate" in command
+
+
+@pytest.mark.usefixtures("scripted")
+def test_two_chats_of_one_run_have_nothing_in_common(
+    modal: Lab, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with its own app, files, log and end; the one that stays is asked on."""
+    with talking(run) as first:
+        monkeypatch.setenv("FTUI_MODAL_PORT", str(free_port()))  # both are on this machine
+        with talking(run) as second:
+            assert len(modal.deployed()) == len(endpoints.known(run)) == 2
+            assert endpoints.left(run) == ()
+            assert ftui("export", run.name, "--end").returncode == 2, "nobody left one"
+            tell(second, "Who are you?")
+            assert second.stdout is not None
+            assert second.stdout.readline() == "base   I am base\n"
+        assert len(modal.deployed()) == len(endpoints.known(run)) == 1
+        tell(first, "Who are you?")
+        assert first.stdout is not None
+        assert first.stdout.readline() == "base   I am base\n"
+    assert nothing_is_left(modal, run)
+    for name in ("serve.log", "serve-2.log"):
+        log = (run.folder / name).read_text()
+        assert log.count("ended; about $") == 1
+        assert log.rstrip().rpartition("\n")[2].startswith("modal: ended")
+
+
+@contextlib.contextmanager
+def talking(run: Run) -> Iterator[subprocess.Popen[str]]:
+    """A chat that can be asked; left at the end, and seen to be over."""
+    chat = subprocess.Popen(
+        [FTUI, "chat", run.name, "--on", "modal"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert chat.stdin is not None
+    assert chat.stderr is not None
+    with chat:
+        assert any("ready" in line for line in chat.stderr)
+        yield chat
+        chat.stdin.close()
+        assert any("ended; about $" in line for line in chat.stderr)
+    assert chat.returncode == 0
+
+
+def tell(chat: subprocess.Popen[str], question: str) -> None:
+    assert chat.stdin is not None
+    chat.stdin.write(f"{question}\n")
+    chat.stdin.flush()
+
+
+# ── A base model of the hub ──────────────────────────────────────────────────────────────────
+
+HUB_MODEL = "org/small"
+
+
+@pytest.fixture
+def of_hub(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run whose base model is on the hub, and serving it one that takes any GPU."""
+    run.config_file.write_text(f"base_model: {HUB_MODEL}\n")
+    record = store.read_record(run)
+    settings = {**record.settings, "base_model": HUB_MODEL}
+    store.write_record(run, replace(record, settings=settings))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    return run
+
+
+@pytest.mark.usefixtures("scripted")
+def test_a_base_model_is_downloaded_before_a_gpu_is_paid_for(modal: Lab, of_hub: Run) -> None:
+    modal.play('echo "hf $*"; sleep 1', "hf")
+    done = ftui("chat", of_hub.name, "--on", "modal", question="Who are you?\n")
+    assert done.returncode == 0, done.stderr
+    words = ["fetching the image", "downloading the base model", "waiting for a machine", "ready"]
+    found = [done.stderr.index(word) for word in words]
+    assert found == sorted(found)
+    [call] = modal.calls[-1:]
+    assert call.gpus == [""]
+    log = (of_hub.folder / "serve.log").read_text()
+    assert log.index(f"hf download {HUB_MODEL}") < log.index(f"serve {HUB_MODEL}")
+    assert nothing_is_left(modal, of_hub)
+
+
+@pytest.mark.usefixtures("scripted")
+def test_a_base_model_that_may_not_be_downloaded_costs_no_gpu(
+    modal: Lab, of_hub: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modal.play("echo 401 Client Error: it is gated; exit 1", "hf")
+    done = ftui("chat", of_hub.name, "--on", "modal")
+    assert done.returncode == 1, done.stderr
+    assert "could not be downloaded: 401 Client Error: it is gated" in done.stderr
+    assert "serve.log" in done.stderr
+    assert all(not one.starts for one in list(modal.state.doors.values())[-1:])
+    assert nothing_is_left(modal, of_hub)
+    monkeypatch.setenv("FTUI_SERVE_KEY", KEY)
+    done = ftui("export", of_hub.name, "--serve", "modal")
+    assert done.returncode == 1, done.stderr
+    assert "401 Client Error" in done.stderr
+    assert nothing_is_left(modal, of_hub)
+
+
+# ── How a chat ends ──────────────────────────────────────────────────────────────────────────
 
 
 def test_a_server_that_fails_is_told_with_the_reason_and_taken_away(modal: Lab, run: Run) -> None:
@@ -208,6 +323,29 @@ def test_an_ftui_that_is_killed_leaves_nothing(modal: Lab, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("scripted")
+def test_one_whose_guard_is_killed_too_is_seen_and_can_be_ended(modal: Lab, run: Run) -> None:
+    with subprocess.Popen(
+        [FTUI, "chat", run.name, "--on", "modal"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as chat:
+        assert chat.stderr is not None
+        assert any("ready" in line for line in chat.stderr)
+        [served] = endpoints.known(run)
+        assert "◆" not in ftui("runs").stdout, "somebody takes that one away"
+        assert served.keeper is not None
+        os.kill(served.keeper.pid, signal.SIGKILL)
+        chat.kill()
+    assert modal.deployed() == [served.name]
+    assert "◆ endpoint" in ftui("runs").stdout
+    done = ftui("export", run.name, "--end")
+    assert done.returncode == 0, done.stderr
+    assert nothing_is_left(modal, run)
+    wait_for(lambda: door(modal).task is None, "the end of its container", LIMIT)
+
+
+@pytest.mark.usefixtures("scripted")
 async def test_who_leaves_while_it_is_built_leaves_nothing(modal: Lab, run: Run) -> None:
     before = len(modal.state.requests)
 
@@ -253,6 +391,8 @@ def test_an_exported_endpoint_stays_scales_to_zero_and_ends_when_asked(
     assert told["models"] == ["base", "tuned"]
     assert told["usd_per_hour"] > 1
     assert modal.deployed() == [f"ftui-{place_of(run)}-serve"]
+    assert "◆ endpoint" in ftui("runs").stdout
+    assert f"ftui export {run.name} --end ends it" in ftui("runs").stderr
     assert door(modal).starts == 0, "nothing runs until somebody asks"
     assert not holding(KEY, modal.root, run.folder)
     assert KEY not in done.stdout + done.stderr
@@ -277,13 +417,23 @@ def test_an_exported_endpoint_stays_scales_to_zero_and_ends_when_asked(
     plain = ftui("export", run.name, "--serve", "modal", "--hours", "2")
     assert "by itself after 2 h" in plain.stdout
     assert 'Bearer $FTUI_SERVE_KEY"' in plain.stdout
+    as_printed(plain.stdout)
 
     ended = ftui("export", run.name, "--end")
     assert ended.returncode == 0, ended.stderr
-    assert modal.deployed() == []
+    assert nothing_is_left(modal, run)
     assert ftui("export", run.name, "--end").returncode == 2
-    target.discard(run, read)
     assert target.stored(run) == ()
+    assert "◆" not in ftui("runs").stdout
+
+
+def as_printed(said: str) -> None:
+    """Both ways to call it, pasted as they stand there: into a shell, and into a Python."""
+    shell, python = said[said.index("curl ") :].split("\n\n", 1)
+    for command in (["bash", "-c", shell], [os.environ["FTUI_SERVE_PYTHON"], "-c", python]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "I am tuned" in done.stdout
 
 
 def asked(url: str) -> str:
@@ -306,7 +456,7 @@ def rest_sooner(run: Run) -> None:
     subprocess.run(
         [sys.executable, "-m", "modal", "deploy", "modal_app.py::serve_app"],
         cwd=run.folder,
-        env={**os.environ, "VLLM_API_KEY": KEY, "SERVE_FROM": "endpoint"},
+        env={**os.environ, "VLLM_API_KEY": KEY, "SERVE_FROM": "endpoint/serve"},
         capture_output=True,
         timeout=LIMIT,
         check=True,

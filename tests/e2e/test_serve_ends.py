@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,8 @@ from ftui.targets.endpoint import Stage
 from tests.standins.adapter import make_run
 from tests.standins.servers import members_on_record, record, record_files, running, wait_for
 
+ANSWERS = 4
+"""At once, each of 900 tokens with twenty others in place of each: megabytes."""
 QUESTION = [{"role": "user", "content": "How many rivers are there?"}]
 
 FTUI = """
@@ -80,29 +83,36 @@ def test_ftui_killed_while_somebody_listens_leaves_nothing(
     assert ftui.stdout is not None
     url, key = ftui.stdout.readline().split()
     members, scratch = members_on_record(), Path(record()["scratch"])
-    said = listen_and_kill(url, key, ftui)
-    assert '"finish_reason":"length"' not in said, "it was told to the end"
-    wait_for(lambda: not running(members), "all to be gone")
-    wait_for(lambda: not record_files() and not scratch.exists(), "its files to be gone")
+    with unread(url, key) as rest:
+        ftui.kill()
+        wait_for(lambda: not running(members), "all to be gone")
+        wait_for(lambda: not record_files() and not scratch.exists(), "its files to be gone")
+        assert "[DONE]" not in "".join(rest), "it was told to the end"
 
 
-def listen_and_kill(url: str, key: str, program: subprocess.Popen[str]) -> str:
-    """All that came of an answer of a thousand words, ftui being killed at its first."""
-    request = {"model": "base", "messages": QUESTION, "stream": True}
-    request |= {"ignore_eos": True, "max_tokens": 900}
-    said = ""
+@contextlib.contextmanager
+def unread(url: str, key: str) -> Iterator[Iterator[str]]:
+    """An answer that has begun, and stays open for as long as nobody reads on: there is more of it
+    than all buffers on its way hold. Gives what can be read of it then."""
+    request = {"model": "base", "messages": QUESTION, "stream": True, "n": ANSWERS}
+    request |= {"ignore_eos": True, "max_tokens": 900, "logprobs": True, "top_logprobs": 20}
+    small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
     with (
-        httpx2.Client(trust_env=False, timeout=60, base_url=url) as http,
+        httpx2.HTTPTransport(socket_options=small) as transport,
+        httpx2.Client(transport=transport, timeout=60, base_url=url) as http,
         http.stream(
             "POST",
             "/v1/chat/completions",
             json=request,
             headers={"Authorization": f"Bearer {key}"},
         ) as response,
-        contextlib.suppress(httpx2.TransportError),
     ):
-        for piece in response.iter_text():
-            said += piece
-            program.kill()
-    assert '"content"' in said
-    return said
+        pieces = response.iter_text()
+        assert any('"content"' in piece for piece in pieces)
+        yield until_cut(pieces)
+
+
+def until_cut(pieces: Iterator[str]) -> Iterator[str]:
+    """What comes until the connection breaks."""
+    with contextlib.suppress(httpx2.TransportError):
+        yield from pieces

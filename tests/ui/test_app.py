@@ -50,7 +50,7 @@ async def test_the_palette_offers_what_the_keys_do(tmp_path: Path) -> None:
         await pilot.press("ctrl+p")
         await shows(pilot, "filter", "e edit", "light or dark", "quit")
         await pilot.press(*"light")
-        await shows(pilot, "Switch between the two themes")
+        await shows(pilot, "Switch between the two themes", without=("quit",))
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.theme == "ftui-light")
 
@@ -121,9 +121,9 @@ async def test_an_unforeseen_error_ends_in_words_and_a_log(
     with pytest.raises(Exception, match="nobody foresaw this"):
         async with app.run_test() as pilot:
             await until(pilot, lambda: False)
-    said = " ".join(capsys.readouterr().err.split())
-    assert "something unexpected went wrong in ftui" in said
-    assert "nobody foresaw this" in said
+    said = "".join(capsys.readouterr().err.split())  # a long path is broken anywhere
+    assert "somethingunexpectedwentwronginftui" in said
+    assert "nobodyforesawthis" in said
     assert "Traceback" not in said
-    assert "ftui.log" in said
+    assert str(paths.log_file()) in said
     assert "ZeroDivisionError: nobody foresaw this" in paths.log_file().read_text()

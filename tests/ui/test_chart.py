@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ from ftui.tui.widgets import ticks
 from ftui.tui.widgets.buckets import Buckets
 from ftui.tui.widgets.canvas import Canvas, Glyphs
 from ftui.tui.widgets.chart import Chart
-from tests.ui.conftest import screen_text
+from tests.ui.conftest import screen_text, until
 
 ALL_GLYPHS: tuple[Glyphs, ...] = ("braille", "block", "ascii")
 losses = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300)
@@ -62,6 +63,11 @@ def heights(plot: list[str], marks: str = " ") -> list[int]:
     width = max(len(row) for row in plot)
     columns = ([row.ljust(width)[x] not in marks for row in plot] for x in range(width))
     return [max(y for y, hit in enumerate(column) if hit) for column in columns if any(column)]
+
+
+def has_lines(app: App[Any], count: int) -> bool:
+    """Whether the screen is so high."""
+    return screen_text(app).count("\n") == count - 1
 
 
 async def drawn(history: History, *keys: str, glyphs: Glyphs = "braille", **change: Any) -> str:
@@ -205,8 +211,7 @@ async def test_every_size_is_survived() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         for size in ((1, 1), (10, 3), (24, 6), (30, 7), (300, 90)):
             await pilot.resize_terminal(*size)
-            await pilot.pause()
-            assert screen_text(app).count("\n") == size[1] - 1
+            await until(pilot, partial(has_lines, app, size[1]))
 
 
 # ── Bounded memory, few milliseconds ─────────────────────────────────────────────────────────
@@ -246,10 +251,10 @@ async def test_a_refresh_takes_milliseconds_however_long_the_run(points: int) ->
         times = []
         for number in range(9):
             history.series["loss"].append(Point(points + number, 0.5))
-            begun = time.process_time()
+            begun = time.thread_time()
             app.chart.show(history)
             app.chart._draw(Size(120, 34))
-            times.append(time.process_time() - begun)
+            times.append(time.thread_time() - begun)
         assert sorted(times)[4] < 0.05, "STYLE measured 50 ms for 100k points"
         assert len(app.chart._loss.count) <= app.chart._loss.limit
 

@@ -22,7 +22,8 @@ from ftui.targets.vllm.client import Chunk, ContextFull, Message, Timing
 from ftui.tui.app import Chat, FtuiApp
 from ftui.tui.screens.chat import ChatScreen
 from ftui.tui.widgets.answers import figures
-from tests.ui.conftest import shows, until
+from ftui.tui.widgets.talk import Talk
+from tests.ui.conftest import shows, until, words_of
 
 NAME = "nano-sql-lora-1123-amber"
 PRESET = """
@@ -159,6 +160,13 @@ async def ask(pilot: Pilot[Any], question: str) -> None:
     await pilot.press(*question, "enter")
 
 
+async def answered(pilot: Pilot[Any], *texts: str) -> str:
+    """Wait until all that is said has been said, and the screen shows it."""
+    talk = pilot.app.screen.query_one(Talk)
+    await until(pilot, lambda: not talk.is_answering)
+    return await shows(pilot, *texts)
+
+
 # ── The server's start ───────────────────────────────────────────────────────────────────────
 
 
@@ -169,8 +177,8 @@ async def test_the_start_says_what_is_waited_for_and_how_to_cancel(
     async with ChatStage(run, models).run_test(size=size) as pilot:
         text = await shows(pilot, "◌ Starting the model server", "● the model is loaded")
         assert "✓ vLLM starts   7 s" in text
-        assert "serve.log" in text
         assert "esc cancels" in text
+        assert "serve.log" in words_of(pilot.app, "#serving")
         models.ready.set()
         await shows(pilot, "ask both …")
 
@@ -209,6 +217,7 @@ async def test_one_question_two_answers_side_by_side_or_one_behind_tab(
         assert "base  base-135M" in text
         assert f"tuned  {NAME}" in text
         if size[0] >= 100:
+            text = await shows(pilot, "SELECT 1", "rivers rivers")
             row = next(line for line in text.splitlines() if "SELECT 1" in line)
             assert row.index("rivers rivers") < size[0] / 2 < row.index("SELECT 1") + 2
         else:
@@ -272,10 +281,10 @@ async def test_suggestions_are_taken_by_number_or_up(run: Run, models: Models) -
     async with chat(run, models) as pilot:
         await shows(pilot, "1  How many rivers are there?", "2  Which is the longest?")
         await pilot.press("2", "enter")
-        text = await shows(pilot, "› Which is the longest?", "SELECT 1")
+        text = await answered(pilot, "› Which is the longest?", "SELECT 1")
         assert "How many rivers" not in text
         await pilot.press("3", "enter")
-        await shows(pilot, "› 3")
+        await answered(pilot, "› 3")
         await pilot.press("up", "up", "enter")
         await until(pilot, lambda: len(models.questions("tuned")) == 3)
         assert models.questions("tuned")[-1][-1] == "user: Which is the longest?"
@@ -295,7 +304,7 @@ async def test_tab_shows_one_side_and_then_asks_only_that_one(run: Run, models: 
         await pilot.press("tab")
         await shows(pilot, "▸ tuned", "ask tuned …")
         await ask(pilot, "only you")
-        assert "rivers rivers" not in await shows(pilot, "SELECT 1")
+        assert "rivers rivers" not in await answered(pilot, "SELECT 1")
         assert models.questions("base") == []
         await pilot.press("tab", "tab")
         await shows(pilot, "ask both …", "base-135M")
@@ -304,11 +313,10 @@ async def test_tab_shows_one_side_and_then_asks_only_that_one(run: Run, models: 
 async def test_again_asks_the_last_question_with_some_chance(run: Run, models: Models) -> None:
     async with chat(run, models) as pilot:
         await ask(pilot, "go")
-        await shows(pilot, "SELECT 1")
+        await answered(pilot, "SELECT 1")
         models.answers["tuned"] = "SELECT 2"
         await pilot.press("ctrl+r")
-        text = await shows(pilot, "SELECT 2")
-        assert "SELECT 1" not in text
+        await shows(pilot, "SELECT 2", without=("SELECT 1",))
         assert models.questions("tuned")[0] == models.questions("tuned")[1]
         assert [temperature for model, _, temperature in models.asked if model == "tuned"] == [
             0.0,
@@ -320,7 +328,7 @@ async def test_the_models_remember_until_they_are_told_not_to(run: Run, models: 
     async with chat(run, models) as pilot:
         await shows(pilot, "remembers what was said")
         await ask(pilot, "one")
-        await shows(pilot, "SELECT 1")
+        await answered(pilot, "SELECT 1")
         await ask(pilot, "two")
         await until(pilot, lambda: len(models.questions("tuned")) == 2)
         assert models.questions("tuned")[1] == [
@@ -329,6 +337,7 @@ async def test_the_models_remember_until_they_are_told_not_to(run: Run, models: 
             "assistant: SELECT 1",
             "user: two",
         ]
+        await answered(pilot)
         await pilot.press("f3")
         await shows(pilot, "each question stands alone")
         await ask(pilot, "three")
@@ -379,7 +388,7 @@ async def test_an_answer_that_fails_says_why_and_the_next_one_works(
     async with chat(run, models) as pilot:
         models.refusals = [RunFailed("the answer broke off", hint="ask again") for _ in range(2)]
         await ask(pilot, "go")
-        await shows(pilot, "✗ the answer broke off", "→ ask again")
+        await answered(pilot, "✗ the answer broke off", "→ ask again")
         await ask(pilot, "go on")
         await shows(pilot, "SELECT 1")
         assert models.questions("tuned")[-1][1:] == ["user: go on"], "no empty answer is sent"
@@ -389,11 +398,12 @@ async def test_a_full_context_forgets_the_oldest_turns_first(run: Run, models: M
     async with chat(run, models) as pilot:
         await pilot.press("tab")
         await ask(pilot, "one")
-        await shows(pilot, "SELECT 1")
+        await answered(pilot, "SELECT 1")
         models.refusals = [ContextFull("too long")]
         await ask(pilot, "two")
         await until(pilot, lambda: len(models.questions("tuned")) == 3)
         assert models.questions("tuned")[-1] == ["system: Answer in SQL.", "user: two"]
+        await answered(pilot)
         models.refusals = [ContextFull("too long"), ContextFull("too long")]
         await ask(pilot, "three")
         await shows(pilot, "✗ too long")

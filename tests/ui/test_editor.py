@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,7 @@ def test_an_editor_with_a_window_of_its_own_leaves_the_app_alone(
 
 
 def _wait_for(path: Path) -> None:
-    import time
-
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < end, f"{path} never came"
         time.sleep(0.01)

@@ -18,7 +18,7 @@ from ftui.plan.plan import start
 from ftui.plan.steps import step
 from ftui.tui.app import FtuiApp, Wizard
 from ftui.tui.widgets.fields import Line
-from tests.ui.conftest import screen_text, shows, until
+from tests.ui.conftest import LIMIT, screen_text, shows, until, words_of
 from tests.ui.stage import Stage, StageApp, preset, world
 from tests.ui.test_data_screen import look
 from tests.ui.test_wizard import go_to, plan_of, wizard
@@ -101,8 +101,8 @@ async def test_a_file_of_another_type_is_told_and_the_field_keeps_the_keys(
     held.write_text('{"text": "a"}\n' * 4)
     async with field(tmp_path, *str(rows), size=size) as pilot:
         await pilot.press(*str(held), "enter")
-        text = await shows(pilot, "✗", "these rows are completion", ASK)
-        assert DATA in text
+        await shows(pilot, DATA, "✗", ASK)
+        assert "these rows are completion" in words_of(pilot.app, "#problem")
         assert plan_of(pilot).get("datasets.0.path") == "acme/questions", "neither was taken"
 
 
@@ -126,7 +126,7 @@ async def test_reading_the_file_can_be_stopped(tmp_path: Path) -> None:
         await shows(pilot, ASK)
         await pilot.press(*["backspace"] * 4, *str(held), "enter")
         await shows(pilot, "reading …", "esc stops it")
-        assert reading.wait(30)
+        assert reading.wait(LIMIT)
         await pilot.press("escape")
         await until(pilot, lambda: "reading …" not in screen_text(app))
         await until(pilot, ended.is_set)
@@ -162,7 +162,8 @@ async def test_rows_that_are_refused_from_the_field_are_seen_with_the_keys_it_na
         await pilot.press("end", "down", *str(rows), "down")
         await shows(pilot, ASK)
         await pilot.press("enter")
-        await shows(pilot, "✗", "d.jsonl:31", "↑, then v, shows all that was found")
+        await shows(pilot, "✗", "↑, then v, shows all that was found")
+        assert f"{rows}:31" in words_of(pilot.app, "#problem")
         await pilot.press("up", "v")
         await shows(pilot, "what the model will see")
         await pilot.press(*(["tab"] if size[0] == 80 else []))

@@ -22,7 +22,7 @@ from ftui.runs.model import Run
 from ftui.targets.remote.rented import Rented
 from ftui.tui.app import Wizard
 from ftui.tui.services import Facts
-from tests.ui.conftest import screen_text, shows, until
+from tests.ui.conftest import LIMIT, screen_text, shows, until
 from tests.ui.stage import MACHINE, Stage, StageApp, facts, preset, world
 
 SMALL, LARGE = find("T4"), find("H100")
@@ -241,7 +241,7 @@ async def test_until_the_offers_come_the_usual_cards_are_shown_and_it_is_said(
     answered = Event()
 
     def slow(plan: Plan) -> Market:
-        answered.wait(20)
+        answered.wait(LIMIT)
         return on_offer(plan)
 
     async with stage(tmp_path, market=slow).run_test(size=(120, 40)) as pilot:

@@ -13,13 +13,13 @@ from textual.screen import Screen
 from ftui.errors import TargetUnavailable, UsageError
 from ftui.runs import store
 from ftui.runs.model import Run, RunRecord
-from ftui.targets import storing
+from ftui.targets import keeping
 from ftui.targets.base import Storing
 from ftui.targets.stored import Fetched, Heap, StoredFile, heaps
 from ftui.tui.app import FtuiApp, Watch
 from ftui.tui.screens.remote_files import RemoteFilesScreen
 from ftui.tui.screens.runs import RunsScreen
-from tests.ui.conftest import screen_text, shows, until
+from tests.ui.conftest import LIMIT, screen_text, shows, until
 
 MIB = 2**20
 
@@ -47,7 +47,7 @@ class Place:
         self.problem: Exception | None = None
 
     def stored(self, run: Run) -> tuple[Heap, ...]:
-        self.may.wait(20)
+        self.may.wait(LIMIT)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, TargetUnavailable):
             raise answer
@@ -186,15 +186,27 @@ async def test_names_of_files_are_made_safe_to_show() -> None:
         assert "\x1b" not in await shows(pilot, "▸ red")
 
 
-async def test_the_key_is_there_for_runs_of_a_target_that_keeps_files_elsewhere() -> None:
+async def test_what_is_all_on_this_machine_is_listed_and_left_there() -> None:
     app = Stage(Place())
+    folder = app.run_shown.output_dir / "checkpoint-20"
+    folder.mkdir(parents=True)
+    (folder / "optimizer.pt").write_bytes(b"0" * MIB)
+    store.write_record(app.run_shown, RunRecord("nano", "nano", "", "local", 1.0, {}))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "everything")
         await pilot.press("escape")
         await shows(pilot, "1 run", "f files")
-        record = store.read_record(app.run_shown)
-        store.write_record(app.run_shown, RunRecord(record.name, "nano", "", "local", 1.0, {}))
-        await until(pilot, lambda: "f files" not in screen_text(app))
-    assert isinstance(storing("modal"), Storing)
-    assert storing("local") is None
-    assert storing("nowhere") is None
+        await pilot.press("f")
+        text = await shows(pilot, "▸ checkpoint-20", "1.0 MiB", "on this machine")
+        assert "bring home" not in text
+        assert "remove there" not in text
+        await pilot.press("enter", "D")
+        await pilot.pause()
+        assert isinstance(app.screen, RemoteFilesScreen)
+    assert (folder / "optimizer.pt").exists()
+
+
+def test_who_has_the_files_of_a_run() -> None:
+    assert isinstance(keeping("modal"), Storing)
+    for name in ("local", "dstack", "nowhere"):
+        assert not isinstance(keeping(name), Storing)

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,19 @@ import pytest
 from textual.screen import Screen
 
 from ftui import paths
-from ftui.runs import process, store
+from ftui.runs import endpoints, process, store
+from ftui.runs.endpoints import Served
 from ftui.runs.listing import FIRST_RUN
 from ftui.runs.model import ProcessId, Run, RunRecord
 from ftui.runs.resume import Resumption
 from ftui.targets.resume import Fix
 from ftui.tui.app import FtuiApp, Glyphs, Runs, Watch
+from ftui.tui.screens import deeds
 from ftui.tui.screens.compare import CompareScreen
 from ftui.tui.screens.monitor import MonitorScreen
 from ftui.tui.screens.runs import RunsScreen
 from ftui.tui.widgets.run_table import RunTable
-from tests.ui.conftest import screen_text, shows, until
+from tests.ui.conftest import LIMIT, screen_text, shows, until
 
 GONE = ProcessId(pid=2**22 - 1, started=1.0)
 HOUR = 3600
@@ -135,6 +138,32 @@ async def test_the_table_at_each_size(three: dict[str, Run], size: tuple[int, in
             await shows(pilot, "KiB")
 
 
+async def test_an_endpoint_that_was_left_is_seen_and_ended(
+    three: dict[str, Run], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birch = three["birch"]
+    endpoints.note(birch, Served("modal", "ftui-birch-serve"))
+
+    def end_left(run: Run, tell: Callable[[str], None]) -> None:
+        endpoints.forget(run, "ftui-birch-serve")
+        tell(f"the endpoint of {run.name} on Modal has ended")
+
+    monkeypatch.setattr(deeds, "end_left", end_left)
+    app = Stage()
+    async with app.run_test(size=size, notifications=True) as pilot:
+        text = await shows(pilot, "3 runs", "◆ modal")
+        [row] = [each for each in text.splitlines() if "◆" in each]
+        assert "nano-birch" in row
+        assert "end ◆" not in text, "that is no deed for the run under the cursor"
+        await pilot.press("down")
+        await shows(pilot, "E end ◆", "? help")
+        await pilot.press("E")
+        await shows(pilot, "End the endpoint of nano-birch?", "◆ modal")
+        await pilot.press("enter")
+        await shows(pilot, "✓ the endpoint of")
+        await until(pilot, lambda: "◆" not in screen_text(app))
+
+
 async def test_what_happens_is_seen_live_and_the_cursor_stays_on_its_run(
     three: dict[str, Run],
 ) -> None:
@@ -146,10 +175,9 @@ async def test_what_happens_is_seen_live_and_the_cursor_stays_on_its_run(
         with three["amber"].events_file.open("a") as file:
             file.write(line("log", 13, at=1013.0, loss=0.125))
         made("nano-dune", 0, 3, alive=True)
-        text = await shows(pilot, "13 / 30", "nano-dune")
-        assert "0.12" in text
+        await shows(pilot, "13 / 30", "0.12")
+        await until(pilot, lambda: rows(app)[0] == "nano-dune")
         assert app.here == "nano-birch"
-        assert rows(app)[0] == "nano-dune"
 
 
 async def test_no_runs_names_the_command_that_makes_one(size: tuple[int, int]) -> None:
@@ -281,12 +309,12 @@ async def test_marked_runs_are_compared(three: dict[str, Run], size: tuple[int, 
         await pilot.press("space", "space")
         await shows(pilot, "A ● training", "B ✓ done", "c compare")
         await pilot.press("c")
-        text = await shows(pilot, "smoothed 0.8", "A ━━━ nano-amber", "B ━ ━ nano-birch")
-        plot = text.split("smoothed")[1]
-        assert any("\u2801" <= character <= "\u28ff" for character in plot)
+        await shows(pilot, "smoothed 0.8", "A ━━━ nano-amber", "B ━ ━ nano-birch")
+        await until(pilot, lambda: any("\u2801" <= dots <= "\u28ff" for dots in screen_text(app)))
         if size[0] < 100:
             await pilot.press("tab")
-        text = await shows(pilot, "settings that differ", "A nano-amber", "B nano-birch")
+        sides = ("A nano-amber", "B nano-birch")
+        text = await shows(pilot, "settings that differ", *sides, "learning_rate")
         table = [each.split() for each in text.splitlines()]
         told = {" ".join(each) for each in table}
         assert any(each.endswith("learning_rate 0.001 0.01") for each in told)
@@ -392,7 +420,7 @@ async def test_a_removal_is_not_cut_short_by_the_next_key_and_says_what_it_could
     going_on, real = threading.Event(), shutil.rmtree
 
     def slow(path: Path) -> None:
-        going_on.wait(30)
+        going_on.wait(LIMIT)
         if "cedar" in str(path):
             raise PermissionError(13, os.strerror(13), str(path))
         real(path)

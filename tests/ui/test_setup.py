@@ -15,10 +15,8 @@ from ftui.plan.steps import begin
 from ftui.runtimes import Kind
 from ftui.runtimes.progress import Progress
 from ftui.tui.app import Wizard
-from tests.ui.conftest import screen_text, shows, until
+from tests.ui.conftest import LIMIT, screen_text, shows, until
 from tests.ui.stage import MACHINE, Stage, StageApp, preset
-
-LIMIT = 20.0
 
 
 @contextlib.asynccontextmanager

@@ -70,7 +70,7 @@ def test_closing_the_terminal_ends_ftui_and_not_the_run(run: Run, controlling: b
     read_until(master, b"training")
     os.close(master)
     try:
-        wait_for(lambda: program.poll() is not None, "the end of ftui", 20)
+        wait_for(lambda: program.poll() is not None, "the end of ftui", 60)
     finally:
         program.kill()
         program.wait()
@@ -86,7 +86,7 @@ def test_a_signal_ends_it_in_a_terminal_that_is_closed(run: Run) -> None:
     os.close(master)
     program.send_signal(signal.SIGTERM)
     try:
-        wait_for(lambda: program.poll() is not None, "the end of ftui", 20)
+        wait_for(lambda: program.poll() is not None, "the end of ftui", 60)
     finally:
         program.kill()
         program.wait()

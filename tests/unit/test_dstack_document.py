@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from ftui.config.build import build
 from ftui.errors import TargetUnavailable, UsageError
 from ftui.plan.plan import Needs, start
 from ftui.plan.presets import catalogue
+from ftui.runs import events
 from ftui.runs.words import WORDS
-from ftui.targets.dstack import document, job_script, parcel, together
+from ftui.targets.dstack import document, job_script, options, parcel, together
 from ftui.targets.dstack.api import Api
 from ftui.targets.dstack.document import Wish, run_name
 from ftui.targets.dstack.login import Login
@@ -229,12 +230,18 @@ def test_the_job_tells_events_and_waits_for_its_results_to_be_fetched(tmp_path: 
     assert done.stdout.splitlines() == ['@ftui {"v": 1}', "@ftui ready 5"]
 
 
+NOW = 1_000_000
+"""What the container's clock says."""
+
+
 def job(folder: Path, made: Wish, trainer: str) -> subprocess.CompletedProcess[str]:
     """job.sh with this trainer, run to its end."""
     programs = folder / "programs"
     programs.mkdir(parents=True)
     (programs / "axolotl").write_text(f"#!/bin/sh\n{trainer}\n")
     (programs / "axolotl").chmod(0o755)
+    (programs / "date").write_text(f"#!/bin/sh\necho {NOW}\n")
+    (programs / "date").chmod(0o755)
     (folder / "job.sh").write_text(job_script.script(made))
     return subprocess.run(
         ["sh", str(folder / "job.sh")],
@@ -254,21 +261,86 @@ def test_a_try_after_the_end_of_all_tries_trains_nothing(
     monkeypatch.setenv("DSTACK_NODE_RANK", str(nodes - 1))
     done = job(tmp_path, wish(tmp_path, options=Options(nodes=nodes)), "touch trained")
     assert done.returncode == 1
-    assert "all tries together is over" in done.stdout
+    assert "too little time is left to train: its time is over: that of all tries" in done.stdout
     assert not (tmp_path / "trained").exists()
 
 
-def test_a_try_trains_no_longer_than_until_the_end_of_all_tries(
+SAVES = """
+until [ -e stop ]; do sleep 0.1; done
+mkdir out; echo saved
+"""
+"""What a trainer does that looks for a request to stop."""
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> Options:
+    """Training is to save after a second, and has 20 s for that."""
+    monkeypatch.setattr(options, "LEAST_GRACE_SECONDS", 40)
+    return Options(max_duration="41s")
+
+
+def test_training_saves_and_ends_before_its_try_does(tmp_path: Path, soon: Options) -> None:
+    (tmp_path / "fetched").touch()
+    done = job(tmp_path, wish(tmp_path, options=soon), SAVES)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert "saved" in lines
+    assert lines[-1] == "@ftui ready 0"
+    [told] = [line for line in lines if "stop_requested" in line]
+    event = events.parse(told.removeprefix("@ftui "))
+    assert event is not None
+    why = "its time is over: max_duration 41s"
+    assert (event.kind, event.time, event.values) == ("stop_requested", NOW, {"why": why})
+
+
+def test_the_end_of_all_tries_may_come_first(
+    tmp_path: Path, soon: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fetched").touch()
+    monkeypatch.setenv("FTUI_UNTIL", str(NOW + 41))
+    done = job(tmp_path, wish(tmp_path, options=replace(soon, max_duration="400s")), SAVES)
+    assert done.returncode == 0
+    assert "its time is over: that of all tries together" in done.stdout
+
+
+def test_what_trains_on_is_ended_in_time_for_its_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "fetched").touch()
-    monkeypatch.setenv("FTUI_UNTIL", str(round(time.time()) + 2))
-    done = job(tmp_path, wish(tmp_path), "mkdir out; exec sleep 50")
+    monkeypatch.setattr(options, "LEAST_GRACE_SECONDS", 2)
+    made = wish(tmp_path, options=Options(max_duration="3s"))
+    done = job(tmp_path, made, "mkdir out; exec sleep 50")
     assert done.returncode == 124
-    assert done.stdout.splitlines()[-2:] == [
-        "dstack's time for all tries together is over",
-        "@ftui ready 124",
-    ]
+    assert "its time was over before it had saved and ended\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == "@ftui ready 124"
+
+
+def test_nothing_is_asked_of_a_training_that_ended_by_itself(tmp_path: Path, soon: Options) -> None:
+    done = job(tmp_path, wish(tmp_path, options=soon), "mkdir out; (sleep 3; touch fetched) &")
+    assert done.returncode == 0
+    assert "stop_requested" not in done.stdout
+    assert not (tmp_path / "stop").exists()
+
+
+def test_what_is_installed_first_is_part_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = wish(tmp_path, options=Options(install=True, max_duration="1h"))
+    assert parsed(document.document(made)).commands[0] == "export FTUI_BEGAN=$(date +%s)"
+    monkeypatch.setenv("FTUI_BEGAN", str(NOW - 3600))
+    done = job(tmp_path, made, "touch trained")
+    assert done.returncode == 1
+    assert "too little time is left to train: its time is over: max_duration 1h" in done.stdout
+    assert not (tmp_path / "trained").exists()
+
+
+@pytest.mark.parametrize(
+    ("max_duration", "minutes"), [("3m", 1), ("30m", 3), ("2h", 12), ("12h", 15), ("30d", 15)]
+)
+def test_how_long_before_is_said(tmp_path: Path, max_duration: str, minutes: int) -> None:
+    made = wish(tmp_path, options=Options(max_duration=max_duration))
+    assert f"saves and ends {minutes} min before" in document.document(made)
+    assert f"{minutes} min before, training is" in job_script.script(made)
 
 
 # ── Several machines ─────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ftui.runs import store
+from ftui.runs import events, store
 from ftui.runs.checkpoints import checkpoints
 from ftui.runs.failures import diagnose
 from ftui.runs.model import Run, RunRecord, RunState
@@ -170,6 +171,19 @@ async def test_after_a_stop_the_newest_checkpoint_comes_along(run: Run, containe
     assert checkpoints(run)[0].problem == ""
 
 
+async def test_a_run_whose_time_is_over_is_stopped_and_can_go_on(run: Run, container: Path) -> None:
+    trained(container)
+    server = Server(until_fetched(container))
+    over = event("stop_requested", 0, why="its time is over: max_duration 12h")
+    ends = event("saved", 5) + b"@ftui ready 0\r\n"
+    server.printed["one"] = event("train_begin") + event("step", 5) + over + ends
+    await follow(run, server)
+
+    assert store.state(run) is RunState.STOPPED
+    assert read_history(run).stop_reason == "its time is over: max_duration 12h"
+    assert [one.step for one in checkpoints(run)] == [10]
+
+
 async def test_what_it_waits_for_is_told_once_in_words(run: Run) -> None:
     phases: list[str] = []
 
@@ -234,10 +248,19 @@ async def test_another_try_begins_from_nothing(run: Run, container: Path) -> Non
 async def test_a_server_that_does_not_answer_is_asked_again(
     run: Run, container: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftui.targets.dstack.follow._PATIENCE_SECONDS", 0.0)
-    server = Server(*[Unreachable("it does not answer")] * 4, told("failed", exit_status=7))
+    monkeypatch.setattr("ftui.targets.remote.contact.SILENT_SECONDS", 0.0)
+    shown: list[tuple[str, ...]] = []
+
+    def silent() -> Any:
+        shown.append(read_history(run).notices)
+        return Unreachable("it does not answer")
+
+    server = Server(*[silent] * 4, told("failed", exit_status=7))
     server.printed["one"] = b"hello\r\n"
     await follow(run, server)
+    assert [len(notices) for notices in shown] == [0, 1, 1, 1]
+    assert re.search(r"nothing is heard from the dstack server since \d\d:\d\d:\d\d", shown[-1][0])
+    assert read_history(run).notices == ()
 
     log = run.log_file.read_text()
     assert log.count("it does not answer") == 1
@@ -251,6 +274,27 @@ async def test_a_run_that_the_server_has_forgotten(run: Run, container: Path) ->
     assert "does not know the run" in diagnose(run).what
 
 
+async def test_a_later_try_is_told_of_a_stop_as_well(run: Run, container: Path) -> None:
+    run.stop_file.touch()
+    first, second = told("running"), told("running", "one", "two")
+    server = Server(first, first, second, second, told("terminated", "one", "two"))
+    await follow(run, server)
+    assert server.stopped == [False, False]
+    assert store.state(run) is RunState.STOPPED
+
+
+async def test_another_run_that_has_its_name_since_is_left_alone(run: Run, container: Path) -> None:
+    store.write_record(
+        run, replace(store.read_record(run), extra={"dstack": {"name": run.name, "id": "ours"}})
+    )
+    run.stop_file.touch()
+    ours, other = told("running") | {"id": "ours"}, told("running") | {"id": "other"}
+    server = Server(ours, other)
+    await follow(run, server)
+    assert server.stopped == []
+    assert "does not know the run" in diagnose(run).what
+
+
 async def test_a_stop_before_training_interrupts_it(run: Run, container: Path) -> None:
     run.stop_file.touch()
     server = Server(told("running"), told("running"), told("terminated"))
@@ -259,12 +303,31 @@ async def test_a_stop_before_training_interrupts_it(run: Run, container: Path) -
     assert store.state(run) is RunState.STOPPED
 
 
+async def test_a_stop_waits_until_the_server_answers(run: Run, container: Path) -> None:
+    run.stop_file.touch()
+    events.append(run.events_file, "stop_requested", through="dstack")
+    waits: list[str] = []
+
+    def silent() -> Any:
+        waits.append(read_history(run).stop_waits_for)
+        return Unreachable("it does not answer")
+
+    def interrupted() -> Any:
+        waits.append(read_history(run).stop_waits_for)
+        return told("terminated")
+
+    server = Server(silent, silent, told("running"), told("running"), interrupted)
+    await follow(run, server)
+    assert waits == ["dstack", "dstack", ""]
+    assert store.state(run) is RunState.STOPPED
+
+
 async def test_a_trainer_that_cannot_be_asked_is_interrupted(
     run: Run, container: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "programs" / "ssh").write_text("#!/bin/sh\necho refused >&2; exit 255\n")
     run.stop_file.touch()
-    server = Server(told("running"), told("terminated"))
+    server = Server(told("running"), told("running"), told("terminated"))
     server.printed["one"] = event("train_begin") + event("step", 1)
     await follow(run, server)
     assert server.stopped == [False]

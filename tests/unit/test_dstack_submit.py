@@ -64,6 +64,17 @@ async def test_all_tries_together_have_an_end(
     assert "env" not in document, "with dstack apply alone it is of use at any time"
 
 
+@pytest.mark.parametrize("board", [True, False])
+async def test_how_to_come_to_its_tensorboard_is_said(dstack: DstackServer, board: bool) -> None:
+    plan = dataclasses.replace(start(find("nano-sql-lora")), target="dstack")
+    target, asked = DstackTarget(), plan.with_settings(use_tensorboard=board)
+    run = prepare(asked, target)
+    target.write(run, asked)
+    words = f"TensorBoard: http://localhost:6006 while `dstack attach {run.name}` runs"
+    assert (await submitted(run)).board == (words if board else "")
+    assert (words in (run.folder / "train.dstack.yml").read_text()) is board
+
+
 async def test_a_member_who_is_told_no_secrets_trains_all_the_same(dstack: DstackServer) -> None:
     dstack.manages = False
     run = prepared()

@@ -188,10 +188,10 @@ def test_a_plan_without_gpus_takes_the_cheapest_machine_whatever_is_in_it() -> N
     assert (one.gpu, one.count, one.dollars, one.wishes) == (None, 0, 0.5, {})
 
 
-def test_machines_that_train_together_are_offered_at_the_price_of_each() -> None:
+def test_machines_that_train_together_are_offered_at_the_price_of_all() -> None:
     found = offers.offers({"job_plans": [{"offers": [offer(3.0)]}]})
     [one] = market.chosen(found, 1, Options(nodes=2))
-    assert (one.dollars, one.place) == (3.0, "each of 2 machines, aws us-east-1")
+    assert (one.count, one.dollars, one.place) == (2, 6.0, "2 machines, aws us-east-1")
     assert "max_price" not in one.wishes  # which is asked for each of them
 
 

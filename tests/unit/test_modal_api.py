@@ -13,8 +13,11 @@ import pytest
 from modal import exception as told
 
 from ftui.errors import TargetUnavailable, TimedOut
+from ftui.runs import endpoints
+from ftui.runs.endpoints import Served
+from ftui.runs.model import Run
 from ftui.targets.modal import command, ending, serve_guard
-from ftui.targets.modal.api import Api, Outcome
+from ftui.targets.modal.api import RUNS, Api, Outcome
 from ftui.targets.modal.failures import Missing, Unreachable, in_words
 from ftui.targets.remote import patience
 
@@ -66,6 +69,7 @@ async def test_how_a_call_ended(
         (told.ResourceExhaustedError("rate limit"), Unreachable),
         (told.ServiceError("unavailable"), Unreachable),
         (told.ConnectionError("offline"), Unreachable),
+        (told.TimeoutError("no answer, after its tries"), Unreachable),
         (told.NotFoundError("no such call"), Missing),
         (told.PermissionDeniedError("not yours"), TargetUnavailable),
         (told.AuthError("who are you"), TargetUnavailable),
@@ -97,6 +101,10 @@ class Stubborn(Api):
     def __init__(self, *answers: Exception | None) -> None:
         super().__init__("ftui-x")
         self.answers = list(answers)
+        self.removed: list[str] = []
+
+    async def remove(self, path: str, volume: str = RUNS) -> None:
+        self.removed.append(path)
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,16 +128,22 @@ async def test_an_app_is_taken_away_until_it_is_gone(monkeypatch: pytest.MonkeyP
     assert caught.value.hint == "modal app stop ftui-x"
 
 
-def test_the_guard_goes_on_whatever_modal_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guard_goes_on_whatever_modal_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = Stubborn(TargetUnavailable("Modal says no"), Unreachable("offline"), None)
+    app.app = "ftui-x-1a2b"
+    endpoints.note(Run(tmp_path), Served("modal", app.app))
     monkeypatch.setattr(serve_guard, "Api", lambda name: app)
     monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.0)
-    asyncio.run(serve_guard._gone("ftui-x"))
+    asyncio.run(serve_guard._gone("ftui-x-1a2b", "x", Run(tmp_path)))
     assert app.answers == []
+    assert app.removed == ["/x/endpoint/1a2b"]
+    assert endpoints.known(Run(tmp_path)) == ()
     app.answers = [TargetUnavailable("Modal says no")]
     monkeypatch.setattr(patience, "_SECONDS", -1.0)
     with pytest.raises(TargetUnavailable):
-        asyncio.run(serve_guard._gone("ftui-x"))
+        asyncio.run(serve_guard._gone("ftui-x-1a2b", "x", Run(tmp_path)))
 
 
 # ── Modal's own command line ─────────────────────────────────────────────────────────────────

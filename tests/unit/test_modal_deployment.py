@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -41,7 +41,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def asked(run: Run) -> Wanted:
-    return Wanted(run, app.place_of(run), models_of(run), Machine("L4", 1, NOW))
+    return Wanted(run, app.place_of(run), app.LEFT, models_of(run), Machine("L4", 1, NOW))
 
 
 class Modal(Api):
@@ -79,13 +79,13 @@ async def test_an_endpoint_has_a_folder_of_its_own(
     api, place = Modal(), app.place_of(run)
     await deployment.put(api, asked(run), "key", None, lambda words: None)
     assert set(api.there) == {
-        f"/{place}/endpoint/config.yml",
-        f"/{place}/endpoint/out/adapter_config.json",
-        f"/{place}/endpoint/out/adapter_model.safetensors",
+        f"/{place}/endpoint/serve/config.yml",
+        f"/{place}/endpoint/serve/out/adapter_config.json",
+        f"/{place}/endpoint/serve/out/adapter_model.safetensors",
     }
     for name in variables:
         monkeypatch.setenv(name, variables[name])
-    assert modal_app._of_this_shell()["SERVE_FROM"] == "endpoint"
+    assert modal_app._of_this_shell()["SERVE_FROM"] == "endpoint/serve"
 
 
 async def test_its_end_is_the_one_that_was_told_whatever_the_shell_has(
@@ -134,15 +134,19 @@ def test_it_is_chosen_and_priced_at_the_rates_of_now(
 def test_what_an_endpoint_reads_is_a_heap_that_stays_as_long_as_it_is_served(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = [StoredFile(path, 1, 1.0) for path in ("out/adapter", "endpoint/out/adapter")]
+    files = [StoredFile(path, 1, 1.0) for path in ("out/adapter", "endpoint/1a2b/out/adapter")]
     found: dict[str, Heap] = {heap.name: heap for heap in heaps(files)}
     assert list(found) == ["weights", "endpoint", "everything"]
     assert found["endpoint"].folder == app.ENDPOINT
 
-    async def served(run: Run) -> bool:
-        return True
+    class There(Api):
+        async def __aenter__(self) -> Self:
+            return self
 
-    monkeypatch.setattr(volume, "_is_served", served)
+        async def is_deployed(self) -> bool:
+            return self.app.endswith("-1a2b")
+
+    monkeypatch.setattr(volume, "Api", There)
     for name in ("endpoint", "everything"):
         with pytest.raises(UsageError, match="the endpoint of amber reads it"):
             volume.discard(run, found[name])

@@ -13,7 +13,7 @@ import pytest
 
 from ftui.errors import TargetUnavailable
 from ftui.plain import follow as plain
-from ftui.runs import store
+from ftui.runs import events, store
 from ftui.runs.checkpoints import checkpoints
 from ftui.runs.model import Run, RunRecord, RunState
 from ftui.runs.stop_on import remember
@@ -24,6 +24,7 @@ from ftui.targets.modal.api import RUNS, STOPS, Api, Outcome, Standing
 from ftui.targets.modal.app import place_of
 from ftui.targets.modal.failures import Missing, Unreachable
 from ftui.targets.modal.follow import Follower
+from ftui.targets.remote import contact
 from tests.standins.scripted_trainer import save_weights
 
 GOES_ON = None
@@ -215,6 +216,20 @@ async def test_a_lost_connection_is_waited_out(run: Run, volume: Path) -> None:
     assert read_history(run).exit_code == 0
 
 
+async def test_a_silence_and_its_end_are_told_once_each(
+    run: Run, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact, "SILENT_SECONDS", 0.0)
+    trained(volume, run)
+    lost = Unreachable("Modal does not answer")
+    await follow(run, Modal(volume, GOES_ON, lost, lost, lost, GOES_ON, DONE))
+    log, told = run.log_file.read_text(), run.events_file.read_text()
+    assert log.count("nothing is heard from Modal since") == 1
+    assert log.count("Modal answers again") == 1
+    assert [told.count(f'"event": "{kind}"') for kind in ("silent", "heard")] == [1, 1]
+    assert read_history(run).silence is None
+
+
 async def test_results_wait_for_a_connection_that_is_lost_at_the_end(
     run: Run, volume: Path
 ) -> None:
@@ -274,10 +289,32 @@ async def test_a_stop_of_a_training_goes_to_the_trainer(run: Run, volume: Path) 
     feed(volume, run, event("train_begin"))
     trained(volume, run)
     run.stop_file.touch()
+    events.append(run.events_file, "stop_requested", through="Modal")
     modal = Modal(volume, GOES_ON, GOES_ON, DONE)
     await follow(run, modal)
     assert modal.put == [(STOPS, f"/{place_of(run)}")]
     assert modal.cancelled == []
+    assert '"stop_passed_on"' in run.events_file.read_text()
+
+
+async def test_a_stop_that_did_not_reach_modal_is_not_told_as_one_that_did(
+    run: Run, volume: Path
+) -> None:
+    class Deaf(Modal):
+        async def upload(
+            self, files: Sequence[tuple[Path | bytes, str]], volume: str = RUNS
+        ) -> None:
+            assert read_history(run).stop_waits_for == "Modal"
+            raise Unreachable("Modal does not answer")
+
+    feed(volume, run, event("train_begin"))
+    trained(volume, run)
+    run.stop_file.touch()
+    events.append(run.events_file, "stop_requested", through="Modal")
+    modal = Deaf(volume, GOES_ON, GOES_ON, GOES_ON, DONE)
+    await follow(run, modal)
+    assert "asked to save and end" not in run.log_file.read_text()
+    assert '"stop_passed_on"' not in run.events_file.read_text()
 
 
 async def test_a_stop_before_that_cancels_the_call(run: Run, volume: Path) -> None:

@@ -45,7 +45,7 @@ def base_at(run: Run, folder: Path, config: str) -> None:
 
 
 def travels(run: Run) -> dict[str, Path | bytes]:
-    asked = Wanted(run, "amber-1", models_of(run), Machine("L4", 1))
+    asked = Wanted(run, "amber-1", app.LEFT, models_of(run), Machine("L4", 1))
     return {there: here for here, there in deployment._files(asked)}
 
 
@@ -123,6 +123,7 @@ def test_ftui_and_the_file_agree() -> None:
     assert serving._AWAKE_SECONDS * 2 < modal_app.IDLE_SECONDS
     assert hasattr(modal_app, deployment.APP)
     assert hasattr(modal_app, deployment.FUNCTION)
+    assert hasattr(modal_app, deployment.FETCH)
 
 
 def test_another_gpu_may_serve_than_trained() -> None:
@@ -252,7 +253,10 @@ def start_with(log: Path) -> serving._Start:
     from ftui.targets.modal.api import Api
 
     with log.open() as told:
-        return serving._Start(Api("x"), log, told, lambda phase: None, 0.0, Stage.MACHINE)
+        machine = Machine("L4", 1)
+        start = serving._Start(Api("x"), log, told, lambda phase: None, machine, time.time())
+    start.reach(Stage.MACHINE)
+    return start
 
 
 class Errors(BaseHTTPRequestHandler):
@@ -318,3 +322,39 @@ def test_a_target_that_leaves_nothing_in_place(run: Run) -> None:
         export.export(run, "local", None, "MY_KEY", as_json=False)
     with pytest.raises(UsageError, match="no endpoint that was left in place"):
         export.end(run)
+
+
+# ── What it costs ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [
+        (
+            {Stage.IMAGE: 0.0, Stage.MACHINE: 50.0},
+            "ended; it cost nothing, there was no machine yet",
+        ),
+        ({Stage.IMAGE: 0.0, Stage.STARTING: 100.0}, "ended; about $1.12: L4 for 1 h"),
+        ({Stage.MACHINE: 1.0, Stage.LOADING: 1900.0}, "ended; about $0.56: L4 for 30 min"),
+        ({Stage.MODEL: 100.0}, "ended; about $0.13: a download, without a GPU"),
+        (
+            {Stage.MODEL: 0.0, Stage.MACHINE: 100.0, Stage.STARTING: 100.0},
+            "ended; about $1.12: L4 for 1 h",
+        ),
+    ],
+)
+def test_at_the_end_it_is_said_what_it_cost(reached: dict[Stage, float], words: str) -> None:
+    assert serving.cost_words(Machine("L4", 1), reached, 3700.0) == words
+
+
+def test_what_it_cost_ends_with_its_hours(tmp_path: Path) -> None:
+    from ftui.targets.modal.api import Api
+
+    with (tmp_path / "serve.log").open("w") as told:
+        until = time.time() - 3600
+        start = serving._Start(
+            Api("x"), tmp_path / "serve.log", told, lambda phase: None, Machine("L4", 1), until
+        )
+        start.reached[Stage.STARTING] = time.monotonic() - 5400
+        start.tell_cost()
+    assert (tmp_path / "serve.log").read_text() == "modal: ended; about $0.56: L4 for 30 min\n"

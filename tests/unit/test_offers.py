@@ -187,9 +187,10 @@ def test_what_ends_a_run_at_the_latest_is_told_with_its_price() -> None:
     assert told == f"{hours}, all tries together, and half an hour to save"
     assert modal.limits(plan("modal")).startswith("12 h ($")
     one = dstack.limits(plan("dstack", spot_policy="on-demand", max_price="2.5"))
-    assert one == "12h ($30.00 at no more than $2.50/h)"
+    assert one == "12h, saving 15 min before ($30.00 at no more than $2.50/h)"
     two = dstack.limits(plan("dstack", gpus=2))
-    assert two == "12h a try, 13h in all ($104.00 at no more than $8.00/h)"
+    tries = "12h a try and 13h for all tries, saving 15 min before"
+    assert two == f"{tries} ($104.00 at no more than $8.00/h)"
 
 
 def test_the_price_of_an_unknown_offer_sorts_last() -> None:

@@ -14,7 +14,7 @@ from ftui.estimate.estimate import estimate
 from ftui.estimate.fit import Fit
 from ftui.plan.hardware import Gpu
 from ftui.plan.models import BaseModel, known_models
-from ftui.plan.plan import Preset
+from ftui.plan.plan import Preset, start
 from ftui.plan.presets import catalogue, find, load
 
 GOOD = """\
@@ -242,7 +242,7 @@ def test_what_a_preset_says_of_its_memory_is_what_ftui_fit_says(built_in: Preset
     model = next(m for m in known_models() if m.id == built_in.settings["base_model"])
     if told is None or model.linear_attention:
         return
-    found = estimate(built_in.settings, model, built_in.needs.gpus)
+    found = estimate(built_in.settings, model, start(built_in).all_gpus)
     assert int(told[1]) == round(found.memory.expected)
     asked_for = Gpu("any", built_in.needs.gpu_memory_gib, "")
     assert found.fit(asked_for) is not Fit.NO

@@ -143,10 +143,10 @@ def test_a_large_log_costs_no_more_than_its_end(tmp_path: Path) -> None:
         for _ in range(200):
             file.write(block)
         file.write((EXCERPTS / "disk-full.log").read_bytes())
-    begin = time.perf_counter()
+    begin = time.process_time()
     tail = read_tail(log)
     found = matched(log)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
     assert len(tail.text) <= BYTES
     assert found is not None
     assert found.signature.name == "disk-full"
@@ -157,20 +157,20 @@ def test_a_large_log_costs_no_more_than_its_end(tmp_path: Path) -> None:
 def test_a_line_that_never_ends_is_bounded(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     log.write_bytes(b"\r 1%| | 1/2 [00:00<00:00]" * 200_000 + b"\nOSError: [Errno 122] x\n")
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = matched(log)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
     assert found is not None
     assert found.signature.name == "disk-quota"
 
 
 @pytest.mark.parametrize("start", ["a", "'", "|", "{'loss': '1', 'grad_norm': 'nan', ", "\n"])
 def test_no_pattern_is_slow_on_any_text(start: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     tail = LogTail(start * (BYTES // len(start)))
     matching.find(tail, SIGNATURES)
     matching.find(tail, SIGNATURES, echoes=True)
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_every_cause_has_a_glyph_and_a_word() -> None:

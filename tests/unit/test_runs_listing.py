@@ -285,6 +285,7 @@ def test_the_json_is_the_contract() -> None:
             "loss": 0.1,
             "started": store.read_record(run).created,
             "folder": str(run.folder),
+            "endpoints": [],
         }
     ]
 

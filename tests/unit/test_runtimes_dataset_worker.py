@@ -154,9 +154,9 @@ async def test_a_worker_that_says_nothing_is_given_up(runtime: Runtime, tmp_path
 
 
 async def test_the_limit_counts_from_the_last_progress(runtime: Runtime, tmp_path: Path) -> None:
-    slow = ANSWERS.replace("for done in (0, 5):", "for done in range(6):\n        time.sleep(0.2)")
+    slow = ANSWERS.replace("for done in (0, 5):", "for done in range(11):\n        time.sleep(0.2)")
     runtime(slow)
-    async with DatasetWorker(answer_limit=0.9) as worker:
+    async with DatasetWorker(answer_limit=2.0) as worker:
         assert (await worker.look(CONFIG, tmp_path, ())).rows.read == 10
 
 

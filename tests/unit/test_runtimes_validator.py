@@ -98,7 +98,8 @@ async def test_a_worker_that_does_not_answer_is_given_up(runtime: Runtime, code:
     async with Validator(start_limit=2, answer_limit=0.2) as validator:
         with pytest.raises(TimedOut):
             await validator.validate(CONFIG, ())
-    assert not psutil.pid_exists(int(pid.read_text()))
+    # On a busy machine it may be given up before it could say who it is.
+    assert not pid.exists() or not psutil.pid_exists(int(pid.read_text()))
 
 
 async def test_after_a_failure_the_next_question_starts_a_new_worker(runtime: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +89,8 @@ def files(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("on-local",), 2, "local keeps nothing of on-local"),
+        (("on-local", "--fetch", "weights"), 2, "is on this machine"),
+        (("on-local", "--remove", "weights"), 2, "is on this machine"),
         (("on-modal",), 3, "not logged in to Modal"),
         (("on-modal", "--json"), 3, "not logged in to Modal"),
         (("on-modal", "--fetch", "a", "--remove", "b"), 2, "--fetch NAME, or --remove NAME"),
@@ -103,3 +105,17 @@ def test_what_cannot_be_listed_is_told(
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_what_is_on_this_machine_is_listed_and_where_it_is(person: None, tmp_path: Path) -> None:
+    run = store.find("on-local")
+    (run.output_dir / "checkpoint-7").mkdir(parents=True)
+    (run.output_dir / "checkpoint-7" / "optimizer.pt").write_bytes(b"0" * 2**20)
+    done = files("on-local")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("checkpoint-7")
+    assert "1.0 MiB" in done.stdout
+    assert f"on this machine: {run.folder}" in done.stderr
+    told = json.loads(files("on-local", "--json").stdout)
+    assert [heap["name"] for heap in told] == ["checkpoint-7", "other", "everything"]
+    assert told[0]["bytes"] == 2**20

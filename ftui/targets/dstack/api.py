@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ftui.errors import TargetUnavailable
+from ftui.targets.dstack import states
 from ftui.targets.dstack.login import Login
 from ftui.targets.loopback import is_here
 
@@ -99,6 +100,14 @@ class Api:
             raise
         return self._object(answer, "id", "status", "jobs")
 
+    async def own_run(self, name: str, id: str) -> Json | None:
+        """The run of that name if it is the one of that id; an empty id is not known, and any.
+
+        A name is free again once its run is over: somebody else's may have it since.
+        """
+        found = await self.run(name)
+        return found if found is not None and id in ("", str(found.get("id"))) else None
+
     async def version(self) -> str:
         """The server's version, `0.22.5`; empty where it does not tell."""
         told = self._object(await self._post("/api/server/get_info", {}), "server_version")
@@ -141,8 +150,16 @@ class Api:
         answer = await self._project("runs/apply", {"plan": chosen, "force": False})
         return self._object(answer, "id", "status")
 
+    async def stop_own(self, name: str, id: str, *, abort: bool) -> bool:
+        """Interrupt a run, or end it at once; False where it is not at work any more."""
+        found = await self.own_run(name, id)
+        if found is None or states.standing(found).over:
+            return False
+        await self.stop(name, abort=abort)
+        return True
+
     async def stop(self, name: str, *, abort: bool) -> None:
-        """Interrupt a run, or end it at once."""
+        """The same for whatever run has the name."""
         await self._project("runs/stop", {"runs_names": [name], "abort": abort})
 
     async def upload(self, archive: bytes) -> str:

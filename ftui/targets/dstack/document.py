@@ -11,9 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ftui import demo
+from ftui.paths import VOLUME
 from ftui.plan.plan import Needs
+from ftui.targets.dstack.login import VARIABLE
 from ftui.targets.dstack.options import Options
 from ftui.targets.dstack.parcel import Parcel
+from ftui.text import duration
 
 DOCUMENT = "train.dstack.yml"
 JOB = "job.sh"
@@ -22,12 +26,15 @@ CONFIG = "config.yml"
 
 IMAGE = "axolotlai/axolotl:main-latest"
 _INSTALL = (
-    "uv pip install torch==2.12.1 torchvision",
+    "uv pip install torch==2.12.1 torchvision psutil ninja",  # all that flash-attn's build imports
     'uv pip install --no-build-isolation "axolotl[flash-attn,deepspeed]==0.19.0"',
 )
 _PYTHON = "3.12"
 TENSORBOARD_PORT = 6006
+BEGAN = "FTUI_BEGAN"
+"""The variable with the time at which a try began, where something comes before job.sh."""
 _NAME_LENGTH = 41
+_DISK_GB = 200
 _TAIL = re.compile(r"-\d{4}-[a-z]+(-\d+)?$")
 """Day and word of a run's name, which tell it from others of its preset."""
 _SECRETS = {"HF_TOKEN": "hf_token", "WANDB_API_KEY": "wandb_api_key"}
@@ -74,11 +81,18 @@ def document(wish: Wish) -> str:
     return "\n".join(_lines(wish)) + "\n"
 
 
+def project_words(options: Options) -> Iterator[str]:
+    """How dstack's own commands are told of another project than the usual one."""
+    if options.project:
+        yield f"#   export {VARIABLE}={options.project}"
+
+
 def _lines(wish: Wish) -> Iterator[str]:
     options, folder = wish.options, f"/workspace/{wish.name}"
     yield f"# {' '.join(wish.title.split())}"
     yield "# Trains this run on dstack. ftui submits this, and in FTUI_UNTIL (job.sh) the time at"
     yield "# which the last try ends; without ftui, in this folder:"
+    yield from project_words(options)
     yield f"#   dstack apply -f {DOCUMENT}"
     yield f"# Its results wait for you, once it is `ready`. While `dstack attach {wish.name}` runs:"
     yield f"#   ssh {wish.name} tar cC {folder} out | tar x"
@@ -93,14 +107,23 @@ def _lines(wish: Wish) -> Iterator[str]:
     yield "files:"
     for name in (CONFIG, PLUGIN, JOB, *wish.parcel.files):
         yield f"  - {name}:{name}"
+    if options.volume:
+        yield "volumes:"
+        yield f"  - {options.volume}:{VOLUME}"
     yield "commands:"
-    for command in (*(_INSTALL if options.install else ()), f"sh {JOB}"):
+    before = (f"export {BEGAN}=$(date +%s)", *_INSTALL) if options.install else ()
+    for command in (*before, f"sh {JOB}"):
         yield f"  - {_text(command)}"
     if wish.parcel.config.get("use_tensorboard"):
         yield "ports:"
-        yield f"  - {TENSORBOARD_PORT}  # TensorBoard"
+        yield f"  - {TENSORBOARD_PORT}  # {tensorboard_words(wish.name)}"
     yield from _resources(wish)
     yield from _limits(wish)
+
+
+def tensorboard_words(name: str) -> str:
+    """How a person comes to the TensorBoard of a run on dstack."""
+    return f"TensorBoard: http://localhost:{TENSORBOARD_PORT} while `dstack attach {name}` runs"
 
 
 def _surroundings(options: Options) -> Sequence[str]:
@@ -124,9 +147,14 @@ def _resources(wish: Wish) -> Iterator[str]:
     yield "  cpu: x86:2.."
     yield f"  gpu: {gpu_request(wish.gpus, wish.needs.gpu_memory_gib, wish.options.gpu)}"
     if wish.gpus:
-        yield "  disk: 200GB.."
+        yield f"  disk: {_disk_gb(wish)}GB.."
     if wish.gpus > 1:
         yield "  shm_size: 16GB  # GPUs exchange data through it"
+
+
+def _disk_gb(wish: Wish) -> int:
+    """Room for the base model, a checkpoint and the result: as much as its GPUs hold, at least."""
+    return max(_DISK_GB, round(wish.gpus * wish.needs.gpu_memory_gib))
 
 
 def gpu_request(gpus: int, memory_gib: float, name: str = "") -> str:
@@ -147,7 +175,8 @@ def _limits(wish: Wish) -> Iterator[str]:
     yield f"spot_policy: {options.spot_policy}"
     each = " of each machine" if options.nodes > 1 else ""
     yield f"max_price: {options.price_cap(wish.gpus):g}  # $/h{each}"
-    yield f"max_duration: {options.max_duration}"
+    early = duration(options.grace_seconds)
+    yield f"max_duration: {options.max_duration}  # of a try; job.sh saves and ends {early} before"
     yield f"idle_duration: {options.idle_duration}  # then an unused machine is given back"
     yield "retry:"
     yield "  on_events: [no-capacity, interruption]"
@@ -159,7 +188,8 @@ def asks_hub(config: Mapping[str, Any]) -> bool:
     entries = [*(config.get("datasets") or ()), *(config.get("test_datasets") or ())]
     paths = [entry.get("path") if isinstance(entry, dict) else entry for entry in entries]
     wanted = (config.get("base_model"), *paths)
-    return not all(isinstance(one, str) and one.startswith(("./", "/")) for one in wanted)
+    here = ("./", "/", demo.PREFIX)
+    return not all(isinstance(one, str) and one.startswith(here) for one in wanted)
 
 
 def _text(value: str) -> str:

@@ -12,20 +12,22 @@ _SECONDS = 60.0
 _POLL_SECONDS = 0.5
 
 
-def abort(project: str, name: str) -> bool:
+def abort(project: str, name: str, id: str) -> bool:
     """End a run at once; whether it was seen to be over within a minute.
 
-    Raises TargetUnavailable when the server cannot be asked.
+    Another run that has its name meanwhile is left alone. Raises TargetUnavailable when the server
+    cannot be asked.
     """
-    return asyncio.run(_abort(project, name))
+    return asyncio.run(_abort(project, name, id))
 
 
-async def _abort(project: str, name: str) -> bool:
+async def _abort(project: str, name: str, id: str) -> bool:
     async with Api(login.find(project)) as api:
-        await api.stop(name, abort=True)
+        if not await api.stop_own(name, id, abort=True):
+            return True
         end = time.monotonic() + _SECONDS
         while time.monotonic() < end:
-            run = await api.run(name)
+            run = await api.own_run(name, id)
             if run is None or states.standing(run).over:
                 return True
             await asyncio.sleep(_POLL_SECONDS)

@@ -23,10 +23,10 @@ from ftui.targets.dstack.lines import Lines, Taken
 from ftui.targets.dstack.live import Live
 from ftui.targets.dstack.machine import Left
 from ftui.targets.dstack.shell import Shell, ShellFailed
+from ftui.targets.dstack.submit import remembered
+from ftui.targets.remote.contact import Contact
 from ftui.targets.remote.wires import Wires
 
-_PATIENCE_SECONDS = 30.0
-"""A server that does not answer for so long is worth a line in the log."""
 _LOST_CODE = 1
 _SEE_OFF_SECONDS = 10.0
 """How often the server is asked whether a machine is given back."""
@@ -43,17 +43,19 @@ class Follower:
     def __init__(self, run: Run, name: str, poll_seconds: float) -> None:
         """Raises OSError, RunNotFound."""
         self._run, self._name, self._poll_seconds = run, name, poll_seconds
+        self._id = str(remembered(read_record(run)).get("id", ""))
         self._sink = position.Sink(run)
         self._lines = Lines(position.rest_of(self._sink.position))
         self._events, self._history = EventFollower(run), History()
-        self._live, self._wires = Live(self._sink.append_live), Wires(run)
+        self._live, self._wires = Live(self._sink.append_live), Wires(run, "dstack")
         self._meter = Meter(run, self._sink.position.before)
         self._left = Left()
         self._stop_passed_on = False
         self._fetches, self._fetch_at = 0, 0.0
         self._fetch_problem = ""
-        self._silent_since: float | None = None
-        self._silence_told = False
+        self._contact = Contact(
+            run, "the dstack server", Unreachable, note=self._note, keep=self._sink.keep
+        )
 
     async def follow(self, api: Api) -> None:
         """Follow the run to its end, which is told in its events. Raises FtuiError, OSError."""
@@ -65,15 +67,13 @@ class Follower:
     async def _follow(self, api: Api) -> None:
         while True:
             try:
-                run = await api.run(self._name)
+                run = await self._contact.heard(api.own_run(self._name, self._id))
                 if run is None:
                     self._meter.end()
                     self._end(_LOST_CODE, "dstack does not know the run any more")
                     return
                 await self._pull_all(api, run)
-                self._answered()
-            except Unreachable as error:
-                self._unanswered(error)
+            except Unreachable:
                 await asyncio.sleep(self._poll_seconds)
                 continue
             self._tell(_words(run))
@@ -109,7 +109,8 @@ class Follower:
 
     async def _pull(self, api: Api, submission: str) -> None:
         while True:
-            pieces = await api.logs(self._name, submission, self._sink.position.after)
+            after = self._sink.position.after
+            pieces = await self._contact.heard(api.logs(self._name, submission, after))
             if not pieces:
                 return
             taken = self._lines.feed(b"".join(piece.data for piece in pieces))
@@ -122,9 +123,11 @@ class Follower:
     def _begin_try(self, run: Json, submission: str) -> None:
         """A try begins; a later one on another machine, and from nothing."""
         self._sink.append(Taken(self._lines.end()), rest="")
+        self._stop_passed_on = False
         taken = Taken()
-        if self._sink.position.submission:
-            self._tell("another try, on another machine")
+        before = self._sink.position.submission
+        if before and (words := states.tried_again(run, before)):
+            self._tell(words)
             event = {"event": "launched", "ts": _moment(run, submission), "values": _AGAIN}
             taken.events.append(json.dumps({"v": events.VERSION, **event}).encode())
         known: dict[str, Any] = {"submission": submission, "after": "", "ready": None}
@@ -151,7 +154,7 @@ class Follower:
         if standing.running and here.ready is not None and not here.fetched:
             await self._fetch(api, run)
         elif self._run.stop_file.exists() and not self._stop_passed_on:
-            self._stop_passed_on = await self._pass_stop_on(api, run, standing)
+            await self._pass_stop_on(api, run, standing)
         return False
 
     async def _fetch(self, api: Api, run: Json) -> None:
@@ -162,7 +165,7 @@ class Follower:
         self._fetches += 1
         self._fetch_at = time.monotonic() + min(2.0**self._fetches, _FETCH_SECONDS)
         self._tell("bringing the results home")
-        stopped = self._run.stop_file.exists()
+        stopped = self._run.stop_file.exists() or self._history.stop_requested
 
         def bring(door: Shell) -> int:
             count = results.fetch(door, self._run, with_checkpoint=stopped)
@@ -178,8 +181,9 @@ class Follower:
         else:
             self._tell(f"the results are here: {count} files, each verified by its sha256")
 
-    async def _pass_stop_on(self, api: Api, run: Json, standing: states.Standing) -> bool:
-        """Have the trainer save and end; whether it was told."""
+    async def _pass_stop_on(self, api: Api, run: Json, standing: states.Standing) -> None:
+        """Have the trainer save and end, or a run that does not train yet end; at the next look
+        again, where nobody could be told."""
         if standing.running and self._history.training:
             try:
                 await self._in_container(api, run, lambda door: door.run("touch stop"))
@@ -187,11 +191,16 @@ class Follower:
                 self._note(f"the trainer could not be asked to save: {error}")
             else:
                 self._tell("asked to save and end")
-                return True
-        with contextlib.suppress(TargetUnavailable):  # else at the next look
-            await api.stop(self._name, abort=False)
-            return True
-        return False
+                self._passed_on()
+                return
+        with contextlib.suppress(TargetUnavailable):
+            await self._contact.heard(api.stop_own(self._name, self._id, abort=False))
+            self._passed_on()
+
+    def _passed_on(self) -> None:
+        self._stop_passed_on = True
+        events.append(self._run.events_file, "stop_passed_on")
+        self._sink.keep()
 
     async def _in_container(self, api: Api, run: Json, action: Callable[[Shell], _T]) -> _T:
         """Do something in the container. Raises ShellFailed, OSError."""
@@ -231,19 +240,6 @@ class Follower:
 
     def _note(self, words: str) -> None:
         self._sink.note(f"dstack: {words}")
-
-    def _answered(self) -> None:
-        if self._silence_told:
-            self._note("the server answers again")
-        self._silent_since, self._silence_told = None, False
-
-    def _unanswered(self, error: Unreachable) -> None:
-        """Say it once, when it lasts: the run goes on meanwhile."""
-        now = time.monotonic()
-        self._silent_since = now if self._silent_since is None else self._silent_since
-        if now - self._silent_since >= _PATIENCE_SECONDS and not self._silence_told:
-            self._silence_told = True
-            self._note(f"{error}; the run goes on, this tries again")
 
 
 def _words(run: Json) -> str:

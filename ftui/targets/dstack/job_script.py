@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftui.targets.dstack.document import CONFIG, TENSORBOARD_PORT, Wish, asks_hub
+from ftui.targets.dstack.document import BEGAN, CONFIG, TENSORBOARD_PORT, Wish, asks_hub
+from ftui.targets.dstack.options import Options, seconds
+from ftui.text import duration
 
 MARK = "@ftui "
 """Begins what ftui reads out of a job's output: an event, or that the results are ready."""
@@ -30,7 +32,7 @@ def script(wish: Wish, checkpoint: str = "") -> str:
         exports=exports,
         board=board if config.get("use_tensorboard") else "",
         train=train,
-        until=_UNTIL.format(until=UNTIL, over=_OVER),
+        limits=_limits(wish.options),
         over=_OVER,
         others=_OTHERS.format(train=train) if wish.options.nodes > 1 else "",
         mark=MARK,
@@ -47,14 +49,24 @@ _JOB = """\
 # What the container runs; {mark}marks what ftui reads out of the output. See train.dstack.yml.
 cd -- "$(dirname -- "$0")" || exit 1
 {joins}{exports}
-{until}{others}
+{limits}{others}
 : >>events.jsonl
 # Events leave with the log, each as one marked line, until a line that says `{end}`.
 tail -n +1 -f --pid=$$ events.jsonl | sed -u -n '/^{end}$/q; /./s/^/{mark}/p' &
 events=$!
+(
+  # Nothing of it goes on once this script has ended.
+  timeout $left tail -f --pid=$$ /dev/null
+  [ $? = 124 ] || exit
+  printf '{{"v": 1, "ts": %s, "event": "stop_requested", "values": {{"why": "%s"}}}}\\n' \\
+    "$(date +%s)" "$why" >>events.jsonl
+  touch stop
+) >/dev/null 2>&1 &
+clock=$!
 {board}{train}
 code=$?
-[ -z "$limit" ] || [ $code != 124 ] || echo "{over}"
+kill $clock 2>/dev/null
+[ $code != 124 ] || echo "{over}"
 printf '\\n{end}\\n' >>events.jsonl && wait $events
 if [ -d out ]; then
   # The results are lost with the container: it waits up to {minutes} min until they are fetched.
@@ -66,16 +78,19 @@ exit $code
 """
 
 
-_OVER = "dstack's time for all tries together is over"
-_UNTIL = """
-# Each try of dstack's has the whole max_duration anew. Where {until} is set, to seconds since 1970,
-# it is the end of all of them.
-limit=""
-if [ -n "${until}" ]; then
-  left=$(({until} - $(date +%s)))
-  [ $left -gt 0 ] || {{ echo "{over}"; exit 1; }}
-  limit="timeout --foreground -k 60 $left"
+_OVER = "its time was over before it had saved and ended"
+_LIMITS = """
+# dstack ends a try at its max_duration, and waits for no results: {minutes} before, training is
+# asked to save and end; what still trains half of that later is ended. Each try has the whole
+# max_duration anew: {until}, in seconds since 1970, is the end of all of them, where it is set.
+now=$(date +%s)
+end=$((${{{began}:-$now}} + {seconds})) why="its time is over: max_duration {duration}"
+if [ "${{{until}:-$end}}" -lt $end ]; then
+  end=${until} why="its time is over: that of all tries together"
 fi
+left=$((end - now - {grace}))
+[ $left -gt 0 ] || {{ echo "too little time is left to train: $why"; exit 1; }}
+limit="timeout --foreground -k 15 $((left + {half}))"
 """
 _OTHERS = """
 if [ "$DSTACK_NODE_RANK" != 0 ]; then
@@ -90,6 +105,20 @@ _TOGETHER = (
     '--master_addr "$DSTACK_MASTER_NODE_IP" --master_port 29500',
 )
 """How torchrun finds the other machines. The first one's rank is 0 in any case."""
+
+
+def _limits(options: Options) -> str:
+    """When training is to save and end, and when it is ended."""
+    grace = options.grace_seconds
+    return _LIMITS.format(
+        began=BEGAN,
+        until=UNTIL,
+        duration=options.max_duration,
+        seconds=seconds(options.max_duration),
+        minutes=duration(grace),
+        grace=grace,
+        half=grace // 2,
+    )
 
 
 def _train(wish: Wish, checkpoint: str) -> str:

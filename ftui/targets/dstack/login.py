@@ -47,6 +47,14 @@ def logins() -> list[Login]:
     return list(_projects(raw))
 
 
+def is_one_of_several() -> bool:
+    """Whether there is another login that could be meant."""
+    try:
+        return len(logins()) > 1
+    except TargetUnavailable:
+        return False
+
+
 def find(project: str = "") -> Login:
     """The login to a project; by default the one that dstack's command line would use.
 

@@ -30,11 +30,11 @@ def market(plan: Plan) -> Market:
     Takes seconds where clouds are asked. Raises UsageError for wishes that are none, and
     TargetUnavailable.
     """
-    return asyncio.run(_asked(plan, options.parse(plan.machine)))
+    return asyncio.run(_asked(plan, options.of(plan)))
 
 
 async def _asked(plan: Plan, asked: Options) -> Market:
-    async with Api(login.find()) as api:
+    async with Api(login.find(asked.project)) as api:
         fleets = await preflight.refuse_no_fleet(api)
         spec = {"run_name": _NAME, "configuration": _configuration(plan, asked, fleets)}
         found = offers(await api.plan(spec, most=_MOST, to_run=False))
@@ -81,10 +81,9 @@ def _agreed(offer: Offer, asked: Options, gpus: int) -> Offer:
 
 
 def _each(offer: Offer, nodes: int) -> Offer:
-    """The offer as one of the machines that train together, at the price of that one.
-
-    Several need so much less time that the training costs the same.
-    """
+    """So many of the machine that train together, at the price of all of them."""
     if nodes == 1:
         return offer
-    return dataclasses.replace(offer, place=f"each of {nodes} machines, {offer.place}")
+    dollars = None if offer.dollars is None else offer.dollars * nodes
+    place = f"{nodes} machines, {offer.place}"
+    return dataclasses.replace(offer, count=offer.count * nodes, dollars=dollars, place=place)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftui.errors import UsageError
+from ftui.plan.plan import Plan
 from ftui.targets.remote.wishes import kept, parsed
 
 KEY = "dstack"
@@ -18,10 +19,12 @@ SPOT = ("auto", "spot", "on-demand")
 _DURATION = (r"\d+[smhdw]", "a duration, such as 30m or 12h")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LEAST_SECONDS, _MOST_SECONDS = 180, 30 * 86400
+LEAST_GRACE_SECONDS, _MOST_GRACE_SECONDS = 60, 900
 _MOST_DOLLARS = 1000.0
 """Whoever asks for a longer time, or a dearer machine, has slipped on the keyboard."""
 _CARD = r"[A-Za-z][A-Za-z0-9._+-]*"
 _FORMS: Mapping[str, tuple[str, str]] = {
+    "project": (r"[A-Za-z0-9][\w.-]*", "the name of a project that you are logged in to"),
     "install": ("", "yes or no"),
     "gpu": (rf"{_CARD}(?:,{_CARD})*(?::\d+GB)?", "a GPU's name, as A100 or A100:80GB"),
     "spot_policy": ("|".join(SPOT), f"one of {', '.join(SPOT)}"),
@@ -30,6 +33,7 @@ _FORMS: Mapping[str, tuple[str, str]] = {
     "idle_duration": _DURATION,
     "retry_duration": _DURATION,
     "create_secrets": ("", "yes or no"),
+    "volume": (r"[a-z][a-z0-9-]{1,40}", "the name of a volume of the project"),
     "nodes": (r"[1-9]|[1-5]\d|6[0-4]", "a number of machines, at most 64"),
 }
 """By option: how it is written, and that in words."""
@@ -44,6 +48,8 @@ _CPU_DOLLARS = 1.0
 class Options:
     """How the machine is chosen and when it is given back. Durations as dstack writes them."""
 
+    project: str = ""
+    """One that the person is logged in to; empty = the one that dstack itself would take."""
     install: bool = False
     """Whether axolotl is installed by hand on dstack's own image, instead of axolotl's image."""
     gpu: str = ""
@@ -63,11 +69,21 @@ class Options:
     nodes: int = 1
     """Machines that train together, each with so many GPUs."""
 
+    volume: str = ""
+    """A volume of the project that is mounted at paths.VOLUME; empty = none."""
+
     @property
     def all_seconds(self) -> int:
         """How long all tries may take together, from the submission: one that gets its machine as
         late as possible has its whole time."""
         return seconds(self.retry_duration) + seconds(self.max_duration)
+
+    @property
+    def grace_seconds(self) -> int:
+        """How long before the end of a try its training saves and ends, for the results to come
+        home: a tenth of it, within limits."""
+        tenth = seconds(self.max_duration) // 10
+        return min(max(tenth, LEAST_GRACE_SECONDS), _MOST_GRACE_SECONDS)
 
     def price_cap(self, gpus: int) -> float:
         """The most that an hour of one machine may cost, in dollars."""
@@ -82,6 +98,12 @@ def read(extra: Mapping[str, Any]) -> Options:
 def parse(wishes: Mapping[str, str]) -> Options:
     """What a person typed, such as `{"gpu": "A100", "max_price": "2"}`. Raises UsageError."""
     return parsed(Options, wishes, "dstack", _value)
+
+
+def of(plan: Plan) -> Options:
+    """What a plan asks of its machines, or its preset does. Raises UsageError."""
+    wanted = plan.preset.needs.machines
+    return parse({"nodes": str(wanted), **plan.machine} if wanted > 1 else plan.machine)
 
 
 def seconds(duration: str) -> int:
@@ -105,4 +127,4 @@ def _value(name: str, text: str) -> Any:
         if name != "max_duration" or _LEAST_SECONDS <= seconds(text) <= _MOST_SECONDS:
             return text
     wanted = _FORMS[name][1]
-    raise UsageError(f"--machine {name}={text}: {text!r} is not {wanted}")
+    raise UsageError(f"{text!r} is not {wanted}", where=f"--machine {name}={text}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftui.paths import VOLUME
 from ftui.targets.remote.inputs import FOLDER, bring, copy_files, files_below, local_inputs
 
 PART_BYTES = 2**21 - 2**16
@@ -19,6 +20,8 @@ PART_BYTES = 2**21 - 2**16
 TOTAL_BYTES = 32 * 2**20
 """The most that travels: a server keeps what it is given in its database."""
 
+ELSEWHERE = f"name them by their hub ids, or by {VOLUME}/… with --machine volume=NAME"
+"""Where larger ones are for a run on dstack."""
 _PART = ".part"
 
 

@@ -46,6 +46,7 @@ _REASONS: Mapping[str, str] = {
     "max_duration_exceeded": "it reached its time limit (max_duration)",
     "log_quota_exceeded": "it printed more than the server keeps (log quota)",
 }
+_NO_CAPACITY, _TAKEN_AWAY = "failed_to_start_due_to_no_capacity", "interrupted_by_no_capacity"
 _BY_ITSELF = ("container_exited_with_error", "done_by_runner")
 """The trainer's own end: its exit code and its log say more."""
 
@@ -73,6 +74,8 @@ def standing(run: _Json) -> Standing:
     # A run is `provisioning` while its job is `pulling`, and `submitted` while it is retried.
     shown = job_status if status in ("submitted", "provisioning", "running") else status
     words = _WORDS.get(shown, shown) + _progress(job)
+    if shown == "pending" and job.get("termination_reason") == _TAKEN_AWAY:
+        words = f"{_REASONS[_TAKEN_AWAY]}, looks for another one"
     if not over:
         return Standing(words, over=False, running=job_status == "running")
     code, why = _ending(run, status, job)
@@ -82,7 +85,7 @@ def standing(run: _Json) -> Standing:
 def place(run: _Json) -> str:
     """Where a run has got a machine: `aws eu-west-1 g5.xlarge, $1.01/h`; empty before that."""
     data = (run.get("latest_job_submission") or {}).get("job_provisioning_data")
-    if not data:
+    if not data or run.get("status") == "pending":  # it has lost the one that it had
         return ""
     if data.get("backend") == "remote":
         return f"{data.get('hostname') or 'a machine'} of a fleet of one's own"
@@ -94,6 +97,18 @@ def submissions(run: _Json) -> list[str]:
     """The ids of every try of the run's first job, the oldest first."""
     jobs = run.get("jobs") or ()
     return [str(one["id"]) for one in jobs[0].get("job_submissions") or ()] if jobs else []
+
+
+def tried_again(run: _Json, submission: str) -> str:
+    """Why dstack begins again after a try, in words; empty where that one never had a machine."""
+    jobs = run.get("jobs") or ()
+    tries = (jobs[0].get("job_submissions") or ()) if jobs else ()
+    reasons = {str(one["id"]): one.get("termination_reason") for one in tries}
+    reason = str(reasons.get(submission) or "")
+    if reason == _NO_CAPACITY:
+        return ""
+    why = f"{_REASONS[reason]}: " if reason in _REASONS else ""
+    return f"{why}another try, on another machine"
 
 
 def newest(run: _Json) -> list[_Json]:

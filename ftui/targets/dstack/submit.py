@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _SCRIPT = """\
 # Trains this run on dstack, without ftui.
 set -eu
 cd -- "$(dirname -- "$0")"
-exec dstack apply -f {document} "$@"
+exec {command} "$@"
 """
 
 
@@ -39,6 +40,8 @@ class Submitted:
     offer: Offer
     advice: Sequence[str] = ()
     """What may be missing."""
+    board: str = ""
+    """How to come to its TensorBoard, where it has one."""
 
 
 def write_files(
@@ -52,7 +55,8 @@ def write_files(
     record = read_record(run)
     asked = options.read(record.extra)
     if asked.nodes > 1:
-        together.refuse(record.gpus, hand_in.configuration(run.config_file), checkpoint)
+        config = hand_in.configuration(run.config_file)
+        together.refuse(record.gpus, config, checkpoint, volume=asked.volume)
     text = paths.read_config(run.config_file)
     try:
         packed = parcel.pack(mapping(text).data, run.folder, checkpoint)
@@ -65,7 +69,7 @@ def write_files(
             f"{packed.size / 2**20:.0f} MiB would travel to dstack",
             where=run.name,
             why=f"its server keeps all of it in its database: {_MOST_MIB} MiB is the most",
-            hint="name models and data by their hub ids",
+            hint=parcel.ELSEWHERE,
         )
     wish = document.Wish(
         name=document.run_name(run.name),
@@ -79,7 +83,7 @@ def write_files(
     paths.write_atomic(run.folder / document.DOCUMENT, document.document(wish))
     begins = f"{FOLDER}/{Path(checkpoint).name}" if checkpoint else ""
     paths.write_atomic(run.folder / document.JOB, job_script.script(wish, begins), mode=0o755)
-    script = _SCRIPT.format(document=document.DOCUMENT)
+    script = _SCRIPT.format(command=shlex.join(record.command))
     paths.write_atomic(run.script_file, script, mode=0o755)
     return wish
 
@@ -111,7 +115,9 @@ async def submit(api: Api, run: Run, needs: Needs, checkpoint: str = "") -> Subm
     plan = await api.plan(spec | {"file_archives": archives})
     preflight.refuse_update(plan, wish.name, api.login.url)
     await _applied(api, run, plan, wish.name)
-    return Submitted(wish.name, offer, [*advice, *preflight.advice(wanted, secrets)])
+    board = wish.parcel.config.get("use_tensorboard")
+    told = document.tensorboard_words(wish.name) if board else ""
+    return Submitted(wish.name, offer, [*advice, *preflight.advice(wanted, secrets)], told)
 
 
 async def _applied(api: Api, run: Run, plan: Json, name: str) -> None:
@@ -136,6 +142,11 @@ def remembered(record: RunRecord) -> Mapping[str, Any]:
     """What run.json knows of the run on dstack: `{"project", "url", "name", "id"}`, or nothing."""
     kept = record.extra.get(options.KEY) if isinstance(record.extra, dict) else None
     return kept if isinstance(kept, dict) and "name" in kept else {}
+
+
+def project_of(record: RunRecord) -> str:
+    """The project that a run is in, or that it was asked for in; empty = the usual one."""
+    return str(remembered(record).get("project", "")) or options.read(record.extra).project
 
 
 def remember(run: Run, known: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,14 @@ from ftui.runs.model import Run
 from ftui.runs.store import read_record, write_record
 from ftui.runs.tail import read_history
 from ftui.targets.dstack import login, position, states
-from ftui.targets.dstack.api import Api
+from ftui.targets.dstack.api import Api, Unreachable
 from ftui.targets.dstack.follow import Follower
 from ftui.targets.dstack.offers import words
 from ftui.targets.dstack.orders import Orders
-from ftui.targets.dstack.submit import remembered, submit
+from ftui.targets.dstack.submit import project_of, remembered, submit
+
+_ANSWER_SECONDS = 5.0
+"""So long a person waits for the server before a run that is known is followed all the same."""
 
 
 def main(folder: str, orders: str) -> int:
@@ -42,8 +46,7 @@ def main(folder: str, orders: str) -> int:
 
 async def _supervise(run: Run, asked: Orders) -> int:
     try:
-        known = remembered(read_record(run))
-        account = login.find(str(known.get("project", "")))
+        account = login.find(project_of(read_record(run)))
     except FtuiError as error:
         _tell(_refusal(error))
         return 1
@@ -70,15 +73,8 @@ async def _supervise(run: Run, asked: Orders) -> int:
 async def _found_or_submitted(api: Api, run: Run, asked: Orders) -> str:
     """The name of the run on dstack. Raises FtuiError, OSError."""
     known = remembered(read_record(run))
-    if known:
-        found = await api.run(str(known["name"]))
-        ours = found is not None and known.get("id") in ("", str(found.get("id")))
-        over = found is not None and states.standing(found).over
-        told = over and read_history(run).exit_code is not None
-        if found is not None and ours and not (told if asked.attach else over):
-            if not over and read_history(run).exit_code is not None:  # killed while it submitted
-                events.append(run.events_file, "launched")
-            return str(known["name"])
+    if known and await _goes_on(api, run, known, attach=asked.attach):
+        return str(known["name"])
     if asked.attach:
         raise UsageError("it is not at work on dstack", where=run.name)
     run.stop_file.unlink(missing_ok=True)
@@ -87,11 +83,34 @@ async def _found_or_submitted(api: Api, run: Run, asked: Orders) -> str:
     taken = await submit(api, run, needs, asked.checkpoint)
     offer = words(taken.offer)
     events.append(run.events_file, "launched", offer=offer, **asked.told)
+    if taken.board:
+        events.append(run.events_file, "phase", words=taken.board)
     with run.log_file.open("a", encoding="utf-8") as log:
-        log.writelines(f"dstack: {line}\n" for line in taken.advice)
+        log.writelines(f"dstack: {line}\n" for line in filter(None, (*taken.advice, taken.board)))
         log.write(f"dstack: the cheapest machine now: {offer}\n")
     _record(run, launched=time.time())
     return taken.name
+
+
+async def _goes_on(api: Api, run: Run, known: Mapping[str, Any], *, attach: bool) -> bool:
+    """Whether the run is there, to be followed. Raises FtuiError, OSError."""
+    ended = read_history(run).exit_code is not None
+    surely = attach and bool(known.get("id")) and not ended
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS if surely else None):
+            found = await api.own_run(str(known["name"]), str(known.get("id", "")))
+    except (Unreachable, TimeoutError):
+        if surely:  # its follower says that nobody answers, and passes a stop on later
+            return True
+        raise
+    if found is None:
+        return False
+    over = states.standing(found).over
+    if over and (ended or not attach):
+        return False
+    if ended and not over:  # killed while it submitted
+        events.append(run.events_file, "launched")
+    return True
 
 
 def _record(run: Run, **known: float) -> None:

@@ -18,6 +18,7 @@ from ftui.targets.dstack.ending import abort
 from ftui.targets.dstack.orders import Orders
 from ftui.targets.dstack.submit import remember, remembered, write_files
 from ftui.targets.endpoint import Endpoint, Phase
+from ftui.targets.remote.inputs import on_volume
 from ftui.targets.remote.rented import Rented
 from ftui.targets.remote.supervised import POLL_SECONDS, Supervised, needs_of_run, written
 
@@ -37,7 +38,7 @@ class DstackTarget(Supervised):
     def hardware(self, plan: Plan | None = None) -> Hardware:
         """Nobody's in particular: whatever is asked for is looked for. Asks no server."""
         try:
-            account = login.find()
+            account = login.find(plan.project if plan else "")
             place = f"project {account.project}, {account.url}"
         except TargetUnavailable as error:
             place = error.what
@@ -48,12 +49,14 @@ class DstackTarget(Supervised):
         """No login, or data too large to travel. The server itself is asked at the launch."""
         found = []
         try:
-            login.find()
+            login.find(plan.project)
         except TargetUnavailable as error:
             found.append(Problem(error.what, error.hint))
         try:
-            if options.parse(plan.machine).nodes > 1:
-                together.refuse(plan.gpus, plan.settings)
+            asked = options.of(plan)
+            if asked.nodes > 1:
+                together.refuse(plan.gpus, plan.settings, volume=asked.volume)
+            found += _volume_problems(plan, asked.volume)
         except UsageError as error:
             found.append(Problem(error.what, error.hint))
         size = _size(plan)
@@ -62,14 +65,15 @@ class DstackTarget(Supervised):
             found.append(
                 Problem(
                     f"{size / 2**20:.0f} MiB of models and data would travel; {most} MiB is most",
-                    "name them by their hub ids",
+                    parcel.ELSEWHERE,
                 )
             )
         return found
 
     def command(self, plan: Plan) -> tuple[str, ...]:
         """What submits the run by hand."""
-        return ("dstack", "apply", "-f", DOCUMENT)
+        project = ("--project", plan.project) if plan.project else ()
+        return ("dstack", "apply", *project, "-f", DOCUMENT)
 
     def check(self, machine: Mapping[str, str]) -> None:
         """Raises UsageError for what cannot be asked of a machine."""
@@ -132,11 +136,18 @@ class DstackTarget(Supervised):
     def end(self, run: Run, record: RunRecord) -> bool:
         """Abort the run at once; whether there was one."""
         kept = remembered(record)
-        return abort(str(kept["project"]), str(kept["name"]))
+        return abort(*(str(kept.get(key, "")) for key in ("project", "name", "id")))
+
+
+def _volume_problems(plan: Plan, volume: str) -> list[Problem]:
+    """Data on a volume that nobody mounts."""
+    lying = [] if volume else on_volume(plan.settings)
+    what = "lies on a volume, and none is asked for"
+    return [Problem(f"{path} {what}", "--machine volume=NAME") for path in lying]
 
 
 def _write(run: Run, plan: Plan) -> None:
-    remember(run, {"options": dataclasses.asdict(options.parse(plan.machine))})
+    remember(run, {"options": dataclasses.asdict(options.of(plan))})
     write_files(run, plan.preset.needs)
 
 

@@ -13,12 +13,18 @@ _SHARDED = ("fsdp", "fsdp_config", "deepspeed")
 """With one of these, each machine keeps a part of a checkpoint."""
 
 
-def refuse(gpus: int, config: Mapping[str, Any], checkpoint: str = "") -> None:
+def refuse(gpus: int, config: Mapping[str, Any], checkpoint: str = "", *, volume: str = "") -> None:
     """Raises UsageError for what several machines cannot do together."""
     if not gpus:
         raise UsageError(
             "several machines train together on GPUs alone, and the run is to use none",
             hint="add --gpus 1 (of each machine), or leave out --machine nodes",
+        )
+    if volume:
+        raise UsageError(
+            "several machines cannot mount one volume",
+            why="it is attached to one machine at a time",
+            hint="name models and data by their hub ids",
         )
     sharded = next((key for key in _SHARDED if config.get(key)), None)
     if checkpoint and sharded:

@@ -14,7 +14,9 @@ from ftui.runs.store import read_record
 
 FILE = "modal_app.py"
 ENDPOINT = "endpoint"
-"""What an endpoint reads is in this folder of the run's: a training begins the others anew."""
+"""What endpoints read is in this folder of the run's: a training begins the others anew."""
+LEFT = "serve"
+"""The name of the endpoint that stays; a chat's is made up for it."""
 _NAME_LENGTH = 58
 """Of an app on Modal 64 at most; the endpoint's is longer by `-serve`."""
 _SECRETS = re.compile(r"^SECRETS: list\[str\] = (\[.*?\])", re.MULTILINE)
@@ -57,9 +59,14 @@ def app_name(place: str) -> str:
     return name[: _NAME_LENGTH - len(tail)].removesuffix(tail).rstrip("-.") + tail
 
 
-def endpoint_app(place: str) -> str:
-    """The name of its endpoint's, as `modal deploy modal_app.py::serve_app` has it."""
-    return f"{app_name(place)}-serve"
+def endpoint_app(place: str, name: str = LEFT) -> str:
+    """The app of an endpoint; the usual one as `modal deploy modal_app.py::serve_app` has it."""
+    return f"{app_name(place)}-{name}"
+
+
+def endpoint_folder(name: str) -> str:
+    """What an endpoint reads, and no other one, seen from the run's folder on the volume."""
+    return f"{ENDPOINT}/{name}"
 
 
 def secrets_in(file: Path) -> tuple[str, ...]:

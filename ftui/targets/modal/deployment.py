@@ -1,7 +1,13 @@
-"""A run's endpoint on Modal: its machine, its files on the volume, and its deployment."""
+"""A run's endpoint on Modal: its machine, its files on the volume, its deployment, and its end.
+
+An endpoint owns an app, a folder on the volume and a record in the run folder (runs/endpoints.py),
+all of one name. Who puts it in place writes the record first; who ends it takes all three away.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -11,12 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftui import paths
-from ftui.runs import events
+from ftui.errors import RunFailed
+from ftui.runs import endpoints, events
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
 from ftui.targets.modal import app, gpu, login, market, options, submit
 from ftui.targets.modal.api import Api
 from ftui.targets.modal.command import modal
+from ftui.targets.modal.ending import take_away
+from ftui.targets.modal.failures import Unreachable
 from ftui.targets.modal.gpu import LISTED
 from ftui.targets.modal.rates import Rates
 from ftui.targets.remote.inputs import FOLDER, files_below
@@ -24,11 +33,12 @@ from ftui.targets.remote.supervised import needs_of_run
 from ftui.targets.vllm.command import ServedModels, models_of
 from ftui.targets.vllm.machine import gpus_for
 
-FUNCTION, APP = "serve", "serve_app"
+FUNCTION, FETCH, APP = "serve", "fetch", "serve_app"
 """Of modal_app.py."""
 KEY = "VLLM_API_KEY"
 IDLE_SECONDS = 120.0
 """Then Modal ends a container that nobody has asked meanwhile."""
+_POLL_SECONDS = 1.0
 _TOKEN = "HF_TOKEN"  # noqa: S105 - the variable's name
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -65,11 +75,23 @@ class Wanted:
 
     run: Run
     place: str
+    name: str
+    """See app.LEFT."""
     models: ServedModels
     machine: Machine
 
+    @property
+    def app(self) -> str:
+        """What it is called on Modal."""
+        return app.endpoint_app(self.place, self.name)
 
-def wanted(run: Run) -> Wanted:
+    @property
+    def hub_model(self) -> str:
+        """The base model that comes from the hub; empty: all that is served is sent."""
+        return "" if self.models.local else self.models.model
+
+
+def wanted(run: Run, name: str = app.LEFT) -> Wanted:
     """What serving a run takes; asks Modal for its rates, and may ask the model hub for a size.
 
     Raises RunFailed where there is nothing to serve, UsageError where no GPU holds it, RunNotFound,
@@ -81,7 +103,8 @@ def wanted(run: Run) -> Wanted:
     rates, _ = market.current()
     offer = gpu.cheapest(needs.gpu_memory_gib, rates)
     gpu.request(offer.name, needs.gpus)
-    return Wanted(run, app.place_of(run), models, Machine(offer.name, needs.gpus, rates))
+    machine = Machine(offer.name, needs.gpus, rates)
+    return Wanted(run, app.place_of(run), name, models, machine)
 
 
 async def put(
@@ -92,10 +115,11 @@ async def put(
     The image is built the first time, which takes minutes. `until`: when it ends for good, in
     seconds since the epoch; None = never. Raises TargetUnavailable, RunNotFound, OSError.
     """
-    hub = {"base_model": "" if asked.models.local else asked.models.model}
-    secrets = await submit.find_secrets(api, hub) if hub["base_model"] else submit.Secrets()
+    hub = {"base_model": asked.hub_model}
+    secrets = await submit.find_secrets(api, hub) if asked.hub_model else submit.Secrets()
     _write(asked, secrets.named)
-    top = f"/{asked.place}/{app.ENDPOINT}"
+    folder = app.endpoint_folder(asked.name)
+    top = f"/{asked.place}/{folder}"
     tell("uploading the model")
     await api.upload([(file, f"{top}/{there}") for file, there in _files(asked)])
     tell(f"deploying {api.app}; its image is built the first time, which takes minutes")
@@ -107,12 +131,38 @@ async def put(
         variables={
             KEY: key,
             _TOKEN: os.environ[_TOKEN] if secrets.sent else "",
-            "SERVE_FROM": app.ENDPOINT,
+            "SERVE_FROM": folder,
             "SERVE_HOURS": "",
             "SERVE_UNTIL": f"{until:.3f}" if until else "",
         },
     )
     return await api.url(FUNCTION)
+
+
+async def fetch(api: Api) -> None:
+    """Have the base model of the hub brought to the cache, by a container without a GPU.
+
+    Raises RunFailed where it cannot be, TargetUnavailable.
+    """
+    call = await api.spawn(FETCH, (), {})
+    outcome = None
+    while outcome is None:
+        await asyncio.sleep(_POLL_SECONDS)
+        with contextlib.suppress(Unreachable):
+            outcome = await api.outcome(call)
+    if outcome.code:
+        raise RunFailed("the endpoint on Modal has no base model", why=outcome.why)
+
+
+async def remove(api: Api, run: Run, place: str) -> bool:
+    """Take an endpoint and all that it owns away; whether Modal had it still.
+
+    Raises TargetUnavailable, TimedOut, OSError.
+    """
+    there, name = await take_away(api), api.app.rpartition("-")[2]
+    await api.remove(f"/{place}/{app.endpoint_folder(name)}")
+    endpoints.forget(run, api.app)
+    return there
 
 
 def _write(asked: Wanted, secrets: tuple[str, ...]) -> None:

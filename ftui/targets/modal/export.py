@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
+from ftui.errors import FtuiError
+from ftui.runs import endpoints
 from ftui.runs.model import Run
-from ftui.targets.modal import deployment, ending
+from ftui.targets.modal import deployment
 from ftui.targets.modal.api import Api
-from ftui.targets.modal.app import endpoint_app, place_of
+from ftui.targets.modal.app import place_of
 from ftui.targets.renting import Exported
 
 
@@ -17,7 +20,15 @@ def export(run: Run, key: str, hours: float | None, tell: Callable[[str], None])
     """See targets/renting.py."""
     asked = deployment.wanted(run)
     until = time.time() + hours * 3600 if hours else None
-    url = asyncio.run(_put(asked, key, until, tell))
+    is_new = all(one.name != asked.app for one in endpoints.known(run))
+    endpoints.note(run, endpoints.Served("modal", asked.app, until))
+    try:
+        url = asyncio.run(_put(asked, key, until, tell))
+    except FtuiError:
+        if is_new:  # of one that was there before, what is there is better than nothing
+            with contextlib.suppress(FtuiError):
+                end(run, asked.app)
+        raise
     return Exported(
         url=url,
         models=("tuned",) if asked.models.alone else ("base", "tuned"),
@@ -26,25 +37,30 @@ def export(run: Run, key: str, hours: float | None, tell: Callable[[str], None])
         prices=asked.machine.rates.source,
         idle_seconds=deployment.IDLE_SECONDS,
         hours=hours,
-        end=f"modal app stop {endpoint_app(asked.place)}",
+        end=f"modal app stop {asked.app}",
+        log=f"modal app logs {asked.app}",
     )
 
 
-def end(run: Run) -> bool:
-    """End it, and see to it that it has ended; whether there was one.
+def end(run: Run, app: str) -> bool:
+    """End an endpoint of the run, and see to it that nothing of it is left; whether there was one.
 
-    Raises TargetUnavailable, TimedOut.
+    Raises TargetUnavailable, TimedOut, RunNotFound, OSError.
     """
-    return asyncio.run(_end(run))
+    return asyncio.run(_end(run, app))
 
 
 async def _put(
     asked: deployment.Wanted, key: str, until: float | None, tell: Callable[[str], None]
 ) -> str:
-    async with Api(endpoint_app(asked.place)) as api:
-        return await deployment.put(api, asked, key, until, tell)
+    async with Api(asked.app) as api:
+        url = await deployment.put(api, asked, key, until, tell)
+        if asked.hub_model:
+            tell(f"downloading {asked.hub_model}; no GPU is paid for meanwhile")
+            await deployment.fetch(api)
+        return url
 
 
-async def _end(run: Run) -> bool:
-    async with Api(endpoint_app(place_of(run))) as api:
-        return await ending.take_away(api)
+async def _end(run: Run, app: str) -> bool:
+    async with Api(app) as api:
+        return await deployment.remove(api, run, place_of(run))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from ftui.errors import FtuiError, TargetUnavailable
@@ -18,11 +18,11 @@ from ftui.targets.modal.api import STOPS, Api, Outcome
 from ftui.targets.modal.app import place_of
 from ftui.targets.modal.failures import Missing, Unreachable
 from ftui.targets.modal.meter import Meter
+from ftui.targets.remote.contact import Contact
 from ftui.targets.remote.wires import Wires
 from ftui.text import counted
 
-_PATIENCE_SECONDS = 30.0
-"""If Modal does not answer for so long, that is worth a line in the log."""
+_WHOM = "Modal"
 _SILENT_SECONDS = 600.0
 """So long it is waited for Modal when only the results are still to come home."""
 _LOST_CODE = 1
@@ -39,9 +39,9 @@ class Follower:
         self._place = place_of(run)
         self._sink = position.Sink(run)
         self._events, self._history = EventFollower(run), History()
-        self._wires, self._meter = Wires(run), Meter(run)
+        self._wires, self._meter = Wires(run, _WHOM), Meter(run)
+        self._contact = Contact(run, _WHOM, Unreachable, note=self.note, keep=self._sink.keep)
         self._heard = self._stop_passed_on = False
-        self._silent_since = 0.0
 
     def begin(self, function: str, call: str) -> None:
         """Follow a call from now on. Raises OSError."""
@@ -51,12 +51,9 @@ class Follower:
     async def follow(self, api: Api) -> None:
         """Follow the run to its end, which is written into its events. Raises OSError."""
         while True:
-            try:
+            ended = None
+            with contextlib.suppress(Unreachable):  # told by the contact, once it has lasted
                 ended = await self._look(api)
-                self._answered()
-            except Unreachable as error:
-                self._unanswered(error)
-                ended = None
             if ended is not None and not ended.call:
                 await self._finish(api, ended)
                 return
@@ -73,7 +70,8 @@ class Follower:
     async def _look(self, api: Api) -> Outcome | None:
         """Take in what is new, and pass a stop on; how the call ended, once it has."""
         here = self._sink.position
-        ended = await api.outcome(here.call)  # before the feed: then nothing comes after it
+        # before the feed: then nothing comes after it
+        ended = await self._contact.heard(api.outcome(here.call))
         await self._pull(api)
         if ended is not None:
             return ended
@@ -88,16 +86,17 @@ class Follower:
     async def _tell_standing(self, api: Api) -> None:
         """Say what it waits for, and what it costs; steps speak for themselves."""
         function = self._sink.position.function
-        standing = await api.standing(function)
+        standing = await self._contact.heard(api.standing(function))
         self._heard = self._heard and standing.containers > 0
         words = states.words(function, standing, self._gpu, heard=self._heard)
         if words and not (self._heard and self._history.training):
             self.tell(words)
-        await self._meter.look(api, function, at_work=standing.containers > 0)
+        at_work = standing.containers > 0
+        await self._contact.heard(self._meter.look(api, function, at_work=at_work))
 
     async def _pull(self, api: Api) -> None:
         """All that the feed has by now, beyond what was taken in."""
-        sizes = await api.sizes(f"/{self._place}/feed")
+        sizes = await self._contact.heard(api.sizes(f"/{self._place}/feed"))
         for name, size in sorted(sizes.items()):
             here = self._sink.position
             if not name.isdigit() or int(name) < here.segment:
@@ -105,8 +104,8 @@ class Follower:
             offset = here.offset if int(name) == here.segment else 0
             if size <= offset:
                 continue
-            pieces = [piece async for piece in api.read(f"{self._place}/feed/{name}")]
-            whole, newline, _ = b"".join(pieces)[offset:].rpartition(b"\n")
+            said = await self._contact.heard(_whole(api.read(f"{self._place}/feed/{name}")))
+            whole, newline, _ = said[offset:].rpartition(b"\n")
             if newline:
                 lines = whole.split(b"\n")
                 end = offset + len(whole) + 1
@@ -116,11 +115,13 @@ class Follower:
     async def _pass_stop_on(self, api: Api) -> None:
         """Have the trainer save and end; one that trains not yet has nothing to save."""
         if self._history.training or self._history.newest_try.again:
-            await api.upload([(b"stop\n", f"/{self._place}")], STOPS)
+            await self._contact.heard(api.upload([(b"stop\n", f"/{self._place}")], STOPS))
             self.tell("asked to save and end")
         else:
-            await api.cancel(self._sink.position.call)
+            await self._contact.heard(api.cancel(self._sink.position.call))
         self._stop_passed_on = True
+        events.append(self._run.events_file, "stop_passed_on")
+        self._sink.keep()
 
     async def _finish(self, api: Api, ended: Outcome) -> None:
         """Bring the results home, take the app away, and write the end down."""
@@ -138,19 +139,21 @@ class Follower:
         await self._meter.end(api)
         self.end(code, why)
 
-    async def _insisted(self, bring: Callable[[], Awaitable[_T]], until: float) -> _T:
+    async def _insisted(self, api: Api, bring: Callable[[], Awaitable[_T]], until: float) -> _T:
         """What was brought, whenever Modal answers again before that time. Raises what it says."""
+        told = ""
         while True:
             try:
-                brought = await bring()
+                return await bring()
             except Unreachable as error:
                 if time.monotonic() >= until:
                     raise
-                self._unanswered(error)
-                await asyncio.sleep(self._poll_seconds)
-            else:
-                self._answered()
-                return brought
+                if str(error) != told:
+                    told = str(error)
+                    self.note(f"{told}; this tries again")
+            with contextlib.suppress(Unreachable):  # a small question, to tell a silence by
+                await self._contact.heard(api.outcome(self._sink.position.call))
+            await asyncio.sleep(self._poll_seconds)
 
     async def _fetched(self, api: Api, until: float) -> str:
         """Bring the results home, with a few tries; why not, if they could not be."""
@@ -158,7 +161,7 @@ class Follower:
         why = ""
         for _ in range(_FETCH_TRIES):
             try:
-                count = await self._insisted(lambda: results.fetch(api, self._run), until)
+                count = await self._insisted(api, lambda: results.fetch(api, self._run), until)
             except (TargetUnavailable, OSError) as error:
                 why = str(error)
                 self.note(f"the results could not be brought home: {error}")
@@ -173,7 +176,9 @@ class Follower:
     async def _fetch_checkpoint(self, api: Api, until: float) -> None:
         """Bring home from where a run that failed can go on, if there is such a checkpoint."""
         try:
-            name = await self._insisted(lambda: results.fetch_checkpoint(api, self._run), until)
+            name = await self._insisted(
+                api, lambda: results.fetch_checkpoint(api, self._run), until
+            )
         except (TargetUnavailable, OSError) as error:
             self.note(f"its newest checkpoint could not be brought home: {error}")
             self.note(f"it is kept: modal volume get ftui-runs {self._place}/out")
@@ -183,9 +188,10 @@ class Follower:
 
     # ── What is said ─────────────────────────────────────────────────────────────────────────
 
-    def end(self, code: int, why: str) -> None:
+    def end(self, code: int, why: str, *, unavailable: bool = False) -> None:
         """Write down that the run is over. Raises OSError."""
         values: dict[str, Any] = {"why": why} if why else {}
+        values |= {"unavailable": True} if unavailable else {}
         size = self._run.log_file.stat().st_size if self._run.log_file.exists() else 0
         events.append(self._run.events_file, "exit", code=code, log_size=size, **values)
 
@@ -200,17 +206,9 @@ class Follower:
         """Write a line into the run's log."""
         self._sink.note(f"modal: {words}")
 
-    def _answered(self) -> None:
-        if self._silent_since == -1.0:
-            self.note("Modal answers again")
-        self._silent_since = 0.0
 
-    def _unanswered(self, error: Unreachable) -> None:
-        now = time.monotonic()
-        self._silent_since = self._silent_since or now
-        if 0 < self._silent_since <= now - _PATIENCE_SECONDS:
-            self.note(f"{error}; the run goes on, this tries again")
-            self._silent_since = -1.0
+async def _whole(pieces: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in pieces])
 
 
 _LOST = "the results could not be brought home"

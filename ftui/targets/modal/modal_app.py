@@ -6,6 +6,7 @@ In the run folder, beside config.yml:
     modal run modal_app.py::merge               put the adapter into its base model, on a CPU
     modal volume get ftui-runs RUN/out .        bring the results home
     modal volume put ftui-stops /dev/null RUN   have it save a checkpoint and end
+    modal run modal_app.py::fetch               have its base model there before a GPU is paid for
     modal deploy modal_app.py::serve_app        an OpenAI-compatible endpoint; its key is the
                                                 VLLM_API_KEY of the shell that deploys it
 
@@ -27,7 +28,8 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +117,7 @@ def prepare() -> dict[str, Any]:
     for what, command in _downloads(config):
         feed.phase(f"downloading {what}; no GPU is paid for meanwhile")
         with status.kept_meanwhile():
-            code = _printed(_start(command), feed)
+            code = _printed(_start(command), feed.line)
         _commit(cache)
         if code:  # nothing of that name, or not allowed: another try would end the same way
             return status.ended(code, f"{what} could not be downloaded")
@@ -335,7 +337,9 @@ class Watch:
         """Wait for the trainer; its exit code. Raises KeyboardInterrupt when Modal takes the
         machine away, once a checkpoint is kept or the time for it is over.
         """
-        reader = threading.Thread(target=_printed, args=(self._process, self._feed), daemon=True)
+        reader = threading.Thread(
+            target=_printed, args=(self._process, self._feed.line), daemon=True
+        )
         reader.start()
         try:
             self._attend()
@@ -436,13 +440,13 @@ def _start(command: list[str], stdout: int | None = subprocess.PIPE, **more: str
     )
 
 
-def _printed(process: subprocess.Popen[bytes], feed: Feed) -> int:
-    """Keep what a command prints, to its end; its exit code."""
+def _printed(process: subprocess.Popen[bytes], keep: Callable[[bytes], None]) -> int:
+    """Keep each line that a command prints, to its end; its exit code."""
     assert process.stdout is not None
     for line in process.stdout:
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
-        feed.line(line)
+        keep(line)
     return process.wait()
 
 
@@ -610,10 +614,34 @@ def _of_this_shell() -> dict[str, str | None]:
     return known
 
 
+serve_secrets = [*secrets, modal.Secret.from_dict(_of_this_shell())]
+
+
 @serve_app.function(
     image=vllm_image,
     volumes=volumes,
-    secrets=[*secrets, modal.Secret.from_dict(_of_this_shell())],
+    secrets=serve_secrets,
+    timeout=6 * HOUR,
+    cpu=2,
+    memory=4096,
+    retries=2,
+)
+def fetch() -> dict[str, Any]:
+    """Download the base model where no GPU is paid for: `serve` finds it in the cache then."""
+    for what, command in _downloads({"base_model": _base_model()}):
+        said: deque[bytes] = deque(maxlen=1)
+        code = _printed(_start(command), said.append)
+        _commit(cache)
+        if code:
+            last = b"".join(said).decode(errors="replace").strip()
+            return {"code": code, "why": f"{what} could not be downloaded: {last}"}
+    return {"code": 0, "why": ""}
+
+
+@serve_app.function(
+    image=vllm_image,
+    volumes=volumes,
+    secrets=serve_secrets,
     gpu=SERVE_GPU or None,
     cpu=CORES * SERVE_GPUS,
     memory=MEMORY_GIB * 1024 * SERVE_GPUS,

@@ -58,10 +58,11 @@ def _value(name: str, text: str) -> Any:
     if name == "gpu":
         gpu.find(text)
         return text.strip().upper()
+    where = f"--machine {name}={text}"
     if name == "retries":
         if text.isascii() and text.isdigit() and int(text) <= _MOST_RETRIES:
             return int(text)
-        raise UsageError(f"--machine retries={text}: {text!r} is no number up to {_MOST_RETRIES}")
+        raise UsageError(f"{text!r} is no number up to {_MOST_RETRIES}", where=where)
     try:
         number = float(text)
     except ValueError:
@@ -69,5 +70,4 @@ def _value(name: str, text: str) -> Any:
     least, most = _RANGES[name]
     if least <= number <= most:
         return number
-    what = f"{text!r} is no number from {least:g} to {most:g}"
-    raise UsageError(f"--machine {name}={text}: {what}")
+    raise UsageError(f"{text!r} is no number from {least:g} to {most:g}", where=where)

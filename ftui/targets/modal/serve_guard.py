@@ -1,9 +1,10 @@
-"""Takes one endpoint away, come what may: `python -m ftui.targets.modal.serve_guard APP`.
+"""Takes one endpoint away, come what may: `python -m … APP PLACE FOLDER`.
 
 ftui starts this beside itself and holds the write end of its standard input. When that pipe ends,
-because ftui is done or was killed in whatever way, the app is stopped on Modal, and seen to be. If
-even this is killed, nothing is asked any more, so that Modal ends its container after two minutes;
-and it ends by itself once its hours are over.
+because ftui is done or was killed in whatever way, the app is stopped on Modal, and seen to be, and
+what else the endpoint owns goes too (deployment.py). If even this is killed, nothing is asked any
+more, so that Modal ends its container after two minutes, and the run in FOLDER shows an endpoint
+that was left.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import IO
 
-from ftui.errors import TargetUnavailable, TimedOut
+from ftui.errors import FtuiError, TargetUnavailable, TimedOut
+from ftui.runs import endpoints, process
 from ftui.runs.let_go import until_let_go
+from ftui.runs.model import Run
+from ftui.targets.modal import deployment
 from ftui.targets.modal.api import Api
-from ftui.targets.modal.ending import take_away
 from ftui.targets.remote.patience import patiently
 
 _STOP_SECONDS = 60.0
@@ -28,13 +32,21 @@ _POLL_SECONDS = 0.05
 
 
 @asynccontextmanager
-async def guarded(app: str, log: IO[str]) -> AsyncIterator[None]:
-    """An app that is gone after the context. Raises TargetUnavailable or TimedOut where it is not.
+async def guarded(
+    run: Run, app: str, place: str, until: float, log: IO[str]
+) -> AsyncIterator[None]:
+    """An endpoint that is gone after the context, and noted among the run's as long as it is there.
 
-    What goes wrong is told in the log.
+    What goes wrong is told in the log. Raises TargetUnavailable or TimedOut where it is not gone.
     """
-    guard = _started(app, log)
+    guard = _started((app, place, str(run.folder)), log)
     try:
+        keeper = process.identify(guard.pid)
+        try:
+            endpoints.note(run, endpoints.Served("modal", app, until, keeper))
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise TargetUnavailable("the run folder cannot be written", why=why) from error
         yield
     finally:
         assert guard.stdin is not None
@@ -46,10 +58,10 @@ async def guarded(app: str, log: IO[str]) -> AsyncIterator[None]:
             _tell_of_rest(app, log.name, lasts=guard.returncode is None)
 
 
-def _started(app: str, log: IO[str]) -> subprocess.Popen[bytes]:
+def _started(arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "ftui.targets.modal.serve_guard", app],
+            [sys.executable, "-m", "ftui.targets.modal.serve_guard", *arguments],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -68,23 +80,23 @@ def _tell_of_rest(app: str, log_file: str, *, lasts: bool) -> None:
     raise TargetUnavailable(what, why=f"{log_file} says why", hint=hint)
 
 
-def main(app: str) -> int:
-    """Wait for the end of standard input, then stop the app; 0 when it is gone."""
+def main(app: str, place: str, folder: str) -> int:
+    """Wait for the end of standard input, then end the endpoint; 0 when it is gone."""
     until_let_go()
     try:
-        asyncio.run(_gone(app))
-    except (TargetUnavailable, TimedOut) as error:
+        asyncio.run(_gone(app, place, Run(Path(folder))))
+    except (FtuiError, OSError) as error:
         print(f"modal: {error}", flush=True)  # noqa: T201 - into the endpoint's log
         return 1
     return 0
 
 
-async def _gone(app: str) -> None:
-    """Stop it, whatever Modal says meanwhile. Raises TargetUnavailable, TimedOut."""
+async def _gone(app: str, place: str, run: Run) -> None:
+    """Stop it, whatever Modal says meanwhile. Raises FtuiError, OSError."""
 
     async def stop() -> None:
         async with Api(app) as api:
-            await take_away(api)
+            await deployment.remove(api, run, place)
 
     await patiently(stop, (TargetUnavailable, TimedOut))
 

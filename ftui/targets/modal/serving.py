@@ -1,9 +1,9 @@
 """Serves a run's model with vLLM on Modal for as long as somebody talks to it.
 
-Each time it is an app of its own, with a name and a key of its own, so that it has nothing to do
-with a training, with an endpoint that was left in place (export.py), or with somebody else's chat.
-While the context lasts it is asked now and then, or Modal would end its container between two
-questions. After the context a guard (serve_guard.py) takes the app away.
+Each time it is an endpoint of its own (deployment.py), with a key and a log of its own, so that it
+has nothing to do with a training, with an endpoint that was left in place (export.py), or with
+somebody else's chat. While the context lasts it is asked now and then, or Modal would end its
+container between two questions. After the context a guard (serve_guard.py) takes it away.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from ftui.errors import RunFailed, TargetUnavailable, TimedOut
 from ftui.runs.model import Run
-from ftui.targets.endpoint import Endpoint, Phase, Stage
+from ftui.targets.endpoint import Endpoint, Phase, Stage, own_log
 from ftui.targets.modal import deployment
 from ftui.targets.modal.api import Api
-from ftui.targets.modal.app import app_name
 from ftui.targets.modal.failures import Unreachable
 from ftui.targets.modal.serve_guard import guarded
 from ftui.targets.vllm import log
 from ftui.targets.vllm.readiness import ask_each
+from ftui.text import duration
 
 START_SECONDS = 1800.0
 """The limit for starting: building the image, a machine, and a base model that is downloaded."""
@@ -41,6 +41,8 @@ _ERRORS_SECONDS = 60.0
 _NO_START = "the endpoint does not begin: "
 """modal_app.py prints it, and why."""
 _STAGES = tuple(Stage)
+_AT_WORK = (Stage.STARTING, Stage.LOADING, Stage.CHECKING)
+"""The first of these that was seen is when a machine with GPUs began."""
 
 
 @dataclass
@@ -51,25 +53,38 @@ class _Start:
     log_file: Path
     told: IO[str]
     on_phase: Callable[[Phase], None]
-    began: float
+    machine: deployment.Machine
+    until: float
+    """When it ends by itself, in seconds since the epoch."""
+    began: float = field(default_factory=time.monotonic)
     stage: Stage | None = None
+    reached: dict[Stage, float] = field(default_factory=dict)
+    """When each stage began (time.monotonic)."""
 
     def reach(self, stage: Stage) -> None:
         """Tell of a stage, unless it was reached before."""
         if stage is not self.stage:
             self.stage = stage
-            self.on_phase(Phase(stage, time.monotonic() - self.began))
+            now = self.reached[stage] = time.monotonic()
+            self.on_phase(Phase(stage, now - self.began, self.log_file))
 
     def tell(self, words: str) -> None:
         """A line of ftui's own in the log. Raises OSError."""
         self.told.write(f"modal: {words}\n")
         self.told.flush()
 
-    async def follow(self) -> None:
-        """Keep what the container prints, as long as there is room for it."""
+    def tell_cost(self) -> None:
+        """The last word: what it cost, by the seconds in which a machine was seen at work."""
+        over = max(0.0, time.time() - self.until)  # it cost nothing any more
+        words = cost_words(self.machine, self.reached, time.monotonic() - over)
+        with contextlib.suppress(OSError):  # there is no room: nobody reads it
+            self.tell(words)
+
+    async def follow(self, function: str) -> None:
+        """Keep what a function's container prints, as long as there is room for it."""
         with contextlib.suppress(OSError):
             try:
-                async for words in self.api.said(deployment.FUNCTION):
+                async for words in self.api.said(function):
                     self.told.write(words)
                     self.told.flush()
             except TargetUnavailable as error:
@@ -84,17 +99,19 @@ async def serve(
 
     Raises RunFailed (nothing to serve, or vLLM refuses), TargetUnavailable and TimedOut.
     """
-    began, log_file = time.monotonic(), run.folder / "serve.log"
-    asked = await asyncio.to_thread(deployment.wanted, run)
-    name = f"{app_name(asked.place)}-{secrets.token_hex(2)}"
+    asked = await asyncio.to_thread(deployment.wanted, run, secrets.token_hex(2))
+    until = time.time() + hours * 3600
     async with AsyncExitStack() as stack:
-        told = stack.enter_context(_opened(log_file))
-        api = await stack.enter_async_context(Api(name))
-        await stack.enter_async_context(guarded(name, told))
-        start = _Start(api, log_file, told, on_phase, began)
+        told = stack.enter_context(_opened(run.folder))
+        api = await stack.enter_async_context(Api(asked.app))
+        start = _Start(api, Path(told.name), told, on_phase, asked.machine, until)
+        stack.callback(start.tell_cost)
+        await stack.enter_async_context(guarded(run, api.app, asked.place, until, told))
         async with _in_time(start):
             endpoint = await _deployed(start, asked, hours)
-            await stack.enter_async_context(_beside(start.follow()))
+            if asked.hub_model:
+                await _fetched(start, asked)
+            await stack.enter_async_context(_beside(start.follow(deployment.FUNCTION)))
             await _until_up(start, endpoint)
             start.reach(Stage.CHECKING)
             await ask_each(endpoint)
@@ -103,13 +120,28 @@ async def serve(
         yield endpoint
 
 
-def _opened(log_file: Path) -> IO[str]:
+def cost_words(machine: deployment.Machine, reached: Mapping[Stage, float], now: float) -> str:
+    """`ended; about $0.06: L4 for 3 min`. Modal bills the seconds of containers.
+
+    `reached`: when each stage began, and `now`: its end, in seconds.
+    """
+    begun = min((reached[stage] for stage in _AT_WORK if stage in reached), default=now)
+    at_work = max(0.0, now - begun)
+    fetched = reached.get(Stage.MACHINE, now) - reached.get(Stage.MODEL, now)
+    dollars = (at_work * machine.dollars + max(fetched, 0.0) * machine.rates.prepare) / 3600
+    if not dollars:
+        return "ended; it cost nothing, there was no machine yet"
+    worked = f"{machine.words} for {duration(at_work)}" if at_work else "a download, without a GPU"
+    return f"ended; about ${dollars:.2f}: {worked}"
+
+
+def _opened(folder: Path) -> IO[str]:
     try:
-        return log_file.open("w", encoding="utf-8")
+        return own_log(folder)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise TargetUnavailable(
-            "the run folder cannot be written", where=str(log_file), why=why
+            "the run folder cannot be written", where=str(error.filename or folder), why=why
         ) from error
 
 
@@ -120,6 +152,10 @@ async def _in_time(start: _Start) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         limit = f"{START_SECONDS / 60:.0f} min"
+        if start.stage is Stage.MODEL:
+            what = f"the base model was not downloaded in {limit}"
+            hint = f"its log: {start.log_file}; what came is kept: try it again"
+            raise TimedOut(what, hint=hint) from error
         if start.stage is Stage.MACHINE:
             what = f"Modal found no machine in {limit}"
             why = "its GPUs of that kind may all be taken, or the workspace has as many as it may"
@@ -143,14 +179,15 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 async def _deployed(start: _Start, asked: deployment.Wanted, hours: float) -> Endpoint:
     """Put it in place; nothing runs yet, and nothing costs. Raises TargetUnavailable."""
     start.reach(Stage.IMAGE)
-    machine, key, until = asked.machine, secrets.token_urlsafe(), time.time() + hours * 3600
+    machine, key = asked.machine, secrets.token_urlsafe()
     start.tell(f"{machine.terms}, {hours:g} h at most")
     try:
-        url = await deployment.put(start.api, asked, key, until, start.tell)
+        url = await deployment.put(start.api, asked, key, start.until, start.tell)
     except OSError as error:
         where = str(error.filename or asked.run.folder)
         why = (error.strerror or str(error)).lower()
         raise TargetUnavailable("the model could not be sent", where=where, why=why) from error
+    until = time.strftime("%H:%M", time.localtime(start.until))
     return Endpoint(
         base_url=url,
         base=None if asked.models.alone else "base",
@@ -158,8 +195,20 @@ async def _deployed(start: _Start, asked: deployment.Wanted, hours: float) -> En
         api_key=key,
         log_file=start.log_file,
         front="Modal",
-        terms=f"Modal · {machine.terms} · until {time.strftime('%H:%M', time.localtime(until))}",
+        terms=f"Modal · {machine.terms} · until {until}",
     )
+
+
+async def _fetched(start: _Start, asked: deployment.Wanted) -> None:
+    """Have the base model downloaded. Raises RunFailed, TargetUnavailable."""
+    start.reach(Stage.MODEL)
+    start.tell(f"downloading {asked.hub_model}; no GPU is paid for meanwhile")
+    async with _beside(start.follow(deployment.FETCH)):
+        try:
+            await deployment.fetch(start.api)
+        except RunFailed as error:
+            hint = f"its log: {start.log_file}"
+            raise RunFailed(error.what, why=error.why, hint=hint) from error
 
 
 async def _until_up(start: _Start, endpoint: Endpoint) -> None:

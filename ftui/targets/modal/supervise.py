@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from ftui.targets.modal.follow import Follower
 from ftui.targets.modal.market import rates_now
 from ftui.targets.modal.orders import Orders
 from ftui.targets.modal.status import status
+
+_LOOK_SECONDS = 0.5
 
 
 def main(folder: str, orders: str) -> int:
@@ -55,7 +58,7 @@ async def _supervise(run: Run, asked: Orders) -> int:
                 except (FtuiError, OSError) as error:
                     with contextlib.suppress(TargetUnavailable):
                         await api.stop_app()  # whatever of it may run
-                    follower.end(1, str(error))
+                    follower.end(1, str(error), unavailable=not isinstance(error, UsageError))
                     return 1
             try:
                 await follower.follow(api)
@@ -108,17 +111,28 @@ async def _begin(
     workspace = submit.remembered(read_record(run)).get("workspace")
     follower.note(f"workspace {workspace} · {wish.words}" if workspace else wish.words)
     follower.tell("building the image, which takes minutes the first time")
-    await submit.deploy(run, follower.note)
+    await _unless_stopped(run, submit.deploy(run, follower.note))
     follower.tell("uploading the run")
-    await submit.upload(api, run, asked.checkpoint)
-    if run.stop_file.exists():
-        await api.stop_app()
-        raise UsageError("it was stopped before it had begun")
+    await _unless_stopped(run, submit.upload(api, run, asked.checkpoint))
     function = "prepare" if inputs.asks_hub(wish.config) else "train"
     sent = {name: os.environ[name] for name in secrets.sent}
     call = await api.spawn(function, secrets.named, sent)
     follower.begin(function, call)
     submit.remember(run, {"call": call})
+
+
+async def _unless_stopped(run: Run, work: Coroutine[None, None, None]) -> None:
+    """Do something that is left at once when the run is stopped. Raises UsageError then."""
+    task = asyncio.create_task(work)
+    try:
+        while not task.done() and not run.stop_file.exists():
+            await asyncio.wait([task], timeout=_LOOK_SECONDS)
+        if run.stop_file.exists():
+            raise UsageError("it was stopped before it had begun")
+        await task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _found(api: Api, run: Run, asked: Orders) -> Follower:

@@ -22,6 +22,7 @@ from ftui.targets.modal.ending import abort, end_unknown
 from ftui.targets.modal.orders import Orders
 from ftui.targets.modal.rates import CORES, MEMORY_GIB
 from ftui.targets.modal.submit import remember, remembered, write_files
+from ftui.targets.refusals import only_on_dstack
 from ftui.targets.remote.rented import Rented
 from ftui.targets.remote.supervised import POLL_SECONDS, Supervised, needs_of_run, written
 from ftui.targets.renting import Exported
@@ -52,7 +53,7 @@ class ModalTarget(Supervised):
 
     def problems(self, plan: Plan) -> list[Problem]:
         """No package, no login, or GPUs that Modal has not. Modal itself is asked at the launch."""
-        found = []
+        found = [*only_on_dstack(plan, "Modal")]
         try:
             login.require()
         except TargetUnavailable as error:
@@ -144,11 +145,11 @@ class ModalTarget(Supervised):
 
         return export.export(run, key, hours, tell)
 
-    def end_export(self, run: Run) -> bool:
-        """End the endpoint that was left in place; whether there was one."""
+    def end_export(self, run: Run, name: str) -> bool:
+        """End an endpoint that was left in place; whether there was one."""
         from ftui.targets.modal import export
 
-        return export.end(run)
+        return export.end(run, name)
 
     def stop(self, run: Run) -> Answer:
         """Ask the run to save and end; asked again, end it at once. Raises OSError, FtuiError.

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from ftui.errors import UsageError
@@ -54,7 +54,7 @@ def fetch(run: Run, heap: Heap, on_bytes: Callable[[int], None]) -> Fetched:
 
 def discard(run: Run, heap: Heap) -> None:
     """Remove a heap from the volume for good. Raises UsageError, TargetUnavailable."""
-    if heap.folder in ("", ENDPOINT) and asyncio.run(_is_served(run)):
+    if heap.folder in ("", ENDPOINT) and asyncio.run(_is_served(run, heap)):
         raise UsageError(
             f"the endpoint of {run.name} reads it: it is left alone",
             hint=f"end it first: ftui export {run.name} --end",
@@ -71,9 +71,14 @@ def discard(run: Run, heap: Heap) -> None:
     asyncio.run(_asked(run, remove))
 
 
-async def _is_served(run: Run) -> bool:
-    async with Api(endpoint_app(place_of(run))) as api:
-        return await api.is_deployed()
+async def _is_served(run: Run, heap: Heap) -> bool:
+    """Whether one of the endpoints whose files these are is in place."""
+    parts = [PurePosixPath(file.path).parts for file in heap.files]
+    for name in {part[1] for part in parts if part[0] == ENDPOINT and len(part) > 2}:
+        async with Api(endpoint_app(place_of(run), name)) as api:
+            if await api.is_deployed():
+                return True
+    return False
 
 
 async def _asked(run: Run, action: Callable[[Api], Awaitable[_T]]) -> _T:

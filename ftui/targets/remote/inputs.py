@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ftui.paths import is_on_volume
+
 FOLDER = "inputs"
 """Where they are, seen from the run folder, here and on the other machine."""
 
@@ -21,7 +23,13 @@ Place = tuple[Any, ...]
 
 def local_inputs(config: Mapping[str, Any]) -> list[tuple[Place, Path]]:
     """Files and folders of this machine that a config names by absolute paths, and where."""
-    return [(place, Path(value)) for place, value in _named(config) if Path(value).is_absolute()]
+    paths = ((place, Path(value)) for place, value in _named(config))
+    return [(place, path) for place, path in paths if path.is_absolute() and not is_on_volume(path)]
+
+
+def on_volume(config: Mapping[str, Any]) -> list[str]:
+    """What a config names that lies on a volume; it does not travel."""
+    return [value for _, value in _named(config) if is_on_volume(value)]
 
 
 def bring(

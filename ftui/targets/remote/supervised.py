@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -18,11 +19,12 @@ from ftui.plan.own_config import needs_of
 from ftui.plan.plan import Needs, Plan
 from ftui.plan.presets import find as find_preset
 from ftui.runs import events, process
-from ftui.runs.lock import claimed, turn_or_not
+from ftui.runs.history import History
+from ftui.runs.lock import Busy, claimed, turn_or_not
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.stop import Answer
 from ftui.runs.store import read_record
-from ftui.runs.tail import read_history
+from ftui.runs.tail import EventFollower, read_history
 from ftui.runtimes.find import Kind
 from ftui.targets.base import GoingOn
 
@@ -30,6 +32,11 @@ POLL_SECONDS = 2.0
 """How often the other side is asked."""
 _AT_ONCE_SECONDS = 2.0
 """Two people who ask within this time ask for the same thing; later, the second means it."""
+_TAKE_UP_SECONDS = 30.0
+"""So long somebody else may be at a run that is to be stopped."""
+_LOOK_SECONDS = 0.1
+_DELIVERY_SECONDS = 10.0
+"""So long a stop may be on its way before the person is told that it is not there yet."""
 
 
 class Orders(Protocol):
@@ -53,6 +60,8 @@ class Supervised:
 
     needs_runtimes: tuple[Kind, ...] = (Kind.SERVE,)
     """Its training is elsewhere; what it has trained is talked with here."""
+    title: str
+    """For people: `dstack`."""
     module: ClassVar[str]
     """The supervisor's: `ftui.targets.dstack.supervise`."""
     log: ClassVar[str]
@@ -98,25 +107,61 @@ class Supervised:
             self._start(run, GoingOn(claim), attach=True)
 
     def stop(self, run: Run) -> Answer:
-        """Ask the run to save and end; asked again, end it at once. Raises OSError, FtuiError."""
+        """Ask the run to save and end; asked again, end it at once. Raises OSError, FtuiError.
+
+        Waits a few seconds until the other side was told. Where it does not answer, its follower
+        passes the request on once it does.
+        """
         record = read_record(run)
         if not self.is_known(record) or read_history(run).exit_code is not None:
             return Answer.NOT_RUNNING
-        if record.supervisor is None or not process.alive(record.supervisor):
-            try:
-                self.attach(run)
-            except UsageError:
-                return Answer.NOT_RUNNING
+        if not self._is_followed(run):
+            return Answer.NOT_RUNNING
         with turn_or_not(run):
             try:
                 os.close(os.open(run.stop_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             except FileExistsError:
                 # The first request's other half, or impatience.
-                if 0 <= time.time() - run.stop_file.stat().st_mtime < _AT_ONCE_SECONDS:
-                    return Answer.ALREADY
-                return Answer.ENDED if self.end(run, record) else Answer.ALREADY
-            events.append(run.events_file, "stop_requested")
+                is_first = False
+                if not 0 <= time.time() - run.stop_file.stat().st_mtime < _AT_ONCE_SECONDS:
+                    return self._ended(run, record)
+            else:
+                is_first = True
+                events.append(run.events_file, "stop_requested", through=self.title)
+        if not _delivered(run):
+            return Answer.UNDELIVERED if is_first else Answer.WAITS
+        if not is_first:
+            return Answer.ALREADY
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(run.stop_file)  # impatience begins when the other side knows
         return Answer.ASKED if read_history(run).training else Answer.LOADING
+
+    def _is_followed(self, run: Run) -> bool:
+        """See to it that the run is followed; whether it is at work. Raises FtuiError, OSError."""
+        end = time.monotonic() + _TAKE_UP_SECONDS
+        while True:
+            follower = read_record(run).supervisor
+            if follower is not None and process.alive(follower):
+                return True
+            try:
+                self.attach(run)
+            except Busy:  # somebody else takes it up, who asks a server that may not answer
+                if time.monotonic() > end:
+                    raise
+            except UsageError:
+                return False
+
+    def _ended(self, run: Run, record: RunRecord) -> Answer:
+        """End it at once, unless nobody answers who could. Raises FtuiError, OSError."""
+        history = read_history(run)
+        if history.stop_waits_for and history.silence is not None:
+            return Answer.WAITS
+        try:
+            return Answer.ENDED if self.end(run, record) else Answer.ALREADY
+        except TargetUnavailable:
+            if history.stop_waits_for:
+                return Answer.WAITS
+            raise
 
     def _start(self, run: Run, going_on: GoingOn, *, attach: bool = False) -> None:
         """Start the supervisor and hear how it began. Raises what it says."""
@@ -156,6 +201,19 @@ class Supervised:
             return os.read(reader, 65536) if ready else b""
         finally:
             os.close(reader)
+
+
+def _delivered(run: Run) -> bool:
+    """Whether the other side was told of a stop, or has ended, within a few seconds."""
+    follower, history = EventFollower(run), History()
+    limit = time.monotonic() + _DELIVERY_SECONDS
+    while True:
+        history.extend(follower.poll())
+        if not history.stop_waits_for:
+            return True
+        if history.silence is not None or time.monotonic() > limit:
+            return False
+        time.sleep(_LOOK_SECONDS)
 
 
 def needs_of_run(record: RunRecord) -> Needs:

@@ -14,8 +14,9 @@ from ftui.runs.store import read_record
 class Wires:
     """Asks for a stop, once, where the run touches a tripwire that may do so."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, through: str) -> None:
+        """`through`: who passes a stop on to it, `dstack`."""
+        self._run, self._through = run, through
         self._asked = stop_on.asked(read_record(run))
         self._lookout = Lookout(run)
 
@@ -30,4 +31,4 @@ class Wires:
 
     def _ask(self, why: str) -> None:
         os.close(os.open(self._run.stop_file, os.O_CREAT | os.O_WRONLY))
-        events.append(self._run.events_file, "stop_requested", why=why)
+        events.append(self._run.events_file, "stop_requested", why=why, through=self._through)

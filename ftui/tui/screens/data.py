@@ -121,7 +121,7 @@ class DataScreen(Screen["Tokens | None"]):
         self.query_one(TopLine).right = f"{facts.place} · {facts.hardware.words}"
         self._look(text)
         if self._tokens is None:
-            self._count(text, facts.hardware.used_by(plan.gpus))
+            self._count(text, facts.hardware.used_by(plan.all_gpus))
         else:
             self._counted(self._tokens)
 

@@ -1,4 +1,4 @@
-"""What the keys of the list do to its runs: stop, resume, clean up."""
+"""What the keys of the list do to its runs: stop, resume, end an endpoint, clean up."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ftui.runs.cleanup import Level, clean, finish_removals, size_words
 from ftui.runs.listing import Entry
 from ftui.runs.model import Run, RunState
 from ftui.runs.resume import resumption
+from ftui.serve.place import end_left
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
@@ -107,6 +108,31 @@ class Deeds(Screen[None]):
         except OSError as error:
             self._failed("Something is left of what was removed", error)
         self.notify(f"{theme.DONE} {size_words(freed)} freed", markup=False)
+        self._look_again()
+
+    def action_end_left(self) -> None:
+        """Ask, then end the endpoints that were left in place."""
+        entry = self._table.current
+        if entry is None:
+            return
+
+        def answered(sure: bool | None) -> None:
+            if sure:
+                self._end_left(entry.run)
+
+        question = f"End the endpoint of {entry.run.name}?"
+        detail = f"{entry.endpoint}: whoever asks it gets no answer any more."
+        self.app.push_screen(ConfirmScreen(question, detail), answered)
+
+    @work(group="clean")  # not cut short by what is done next
+    async def _end_left(self, run: Run) -> None:
+        told: list[str] = []
+        try:
+            await in_background(lambda: end_left(run, told.append), join=True)
+        except (FtuiError, OSError) as error:
+            self._failed("Its endpoint could not be ended", error)
+        for words in told:
+            self.notify(f"{theme.DONE} {words}", markup=False)
         self._look_again()
 
     @work(group="act")

@@ -20,7 +20,8 @@ from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
 from ftui.tui.widgets.lines import Notice, TopLine
-from ftui.tui.widgets.memory_tables import gpu_table, offer_rows, offer_words, term_table
+from ftui.tui.widgets.machines import Machines
+from ftui.tui.widgets.memory_tables import term_table
 from ftui.tui.widgets.options import Options
 
 if TYPE_CHECKING:
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
     from ftui.plan.hardware import Hardware
     from ftui.plan.offer import Market
     from ftui.plan.plan import Plan
-    from ftui.plan.step import Option
 
-_MOST, _MOST_NARROW = 12, 8
-"""Machines in sight, so that what would need less is, too."""
 Settings = Mapping[str, Any]
 OnChange = Callable[[Mapping[str, Any]], None]
 """Hears the keys that a person chose to change; None takes a key out."""
@@ -60,7 +58,7 @@ class Subject:
     @property
     def gpus(self) -> int:
         """How many train together."""
-        return self.plan.gpus
+        return self.plan.all_gpus
 
     @property
     def on_cpu(self) -> bool:
@@ -93,11 +91,9 @@ class MemoryScreen(Screen[None]):
         super().__init__()
         self._subject, self._on_change, self._on_machine = subject, on_change, on_machine
         self._found: Estimate | None = None
-        self._market: Market | None = None
-        """What the target has on offer; None: it was not asked, or rents nothing."""
+        self._machines = Machines(id="machines")
         self._wishes = subject.plan.machine
         """What is asked of the machine beside the choice of one."""
-        self._told_of_market = ""
         self._ways: tuple[Way, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -108,10 +104,7 @@ class MemoryScreen(Screen[None]):
                 with Vertical(id="needs"):
                     yield Static("Working it out", id="told", markup=False)
                     yield Static("", id="terms", markup=False)
-                with Vertical(id="machines"):
-                    yield Static("", id="gpus", markup=False)
-                    yield Options(id="offers", one_of_several=True)
-                    yield Static("", id="market", classes="quiet", markup=False)
+                yield self._machines
             yield Static("", id="ways-title", markup=False)
             yield Options(id="ways", one_of_several=True)
             yield Static("", id="about", classes="quiet", markup=False)
@@ -120,7 +113,6 @@ class MemoryScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Paint first: the model hub may be asked."""
-        self.query_one("#offers").display = False
         self.call_after_refresh(self._estimate)
         if self._subject.hardware.is_rented and not self._subject.on_cpu:
             self.call_after_refresh(self._ask_market)
@@ -130,19 +122,20 @@ class MemoryScreen(Screen[None]):
         """What is on offer now; until that is known, and where nobody tells it, the usual cards."""
         plan = self._subject.plan
         self._take(self.app.markets.known(plan))
-        self._say_of_market(f"{theme.WAITING} asking {plan.target} what it has on offer")
+        self._machines.say(f"{theme.WAITING} asking {plan.target} what it has on offer")
         try:
-            self._take(await self.app.markets.ask(plan))
+            market = await self.app.markets.ask(plan)
         except FtuiError as error:
-            self._say_of_market(f"{theme.WARNING} {error}")
+            self._machines.say(f"{theme.WARNING} {error}")
         else:
+            self._take(market)
             nothing = f"{theme.WARNING} {plan.target} has nothing on offer for this now"
-            self._say_of_market("" if self._market and self._market.offers else nothing)
+            self._machines.say("" if market and market.offers else nothing)
         self.refresh_bindings()
 
     def _take(self, market: Market | None) -> None:
         """Show what is on offer; what is asked for beside the choice stays whatever is chosen."""
-        self._market = market
+        self._machines.offer(market)
         chosen = market.asked_for(self._wishes) if market else None
         if chosen is not None:
             own = self._wishes.items() - chosen.wishes.items()
@@ -150,15 +143,11 @@ class MemoryScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is another list where machines are on offer."""
-        return action != "other_list" or bool(self._found and self._market and self._market.offers)
+        return action != "other_list" or self._machines.can_choose
 
     def action_other_list(self) -> None:
         """From the changes to the machines, and back."""
         self.focus_next()
-
-    def _say_of_market(self, words: str) -> None:
-        self._told_of_market = words
-        self._show_tables()
 
     @work(exclusive=True)
     async def _estimate(self) -> None:
@@ -184,61 +173,23 @@ class MemoryScreen(Screen[None]):
         told = cpu_words(found.memory) if on_cpu else memory_words(found.memory, gpus)
         self.query_one("#told", Static).update(f"About {told}\nfullest {found.memory.moment}")
         self._found = found
-        self._show_tables()
+        self._show_terms()
+        self._machines.show(found, self._subject)
+        self.query_one("#about", Static).update(_about(found))
         self._show_ways(found)
 
     def on_resize(self) -> None:
         """Bars and prices where there is room for them; called after the classes are set."""
-        self.call_after_refresh(self._show_tables)
+        self.call_after_refresh(self._resized)
 
-    def _show_tables(self) -> None:
-        if self._found is None:
-            self.query_one("#market", Static).update(printable(self._told_of_market))
-            return
-        roomy = not self.has_class("-narrow")
-        self.query_one("#terms", Static).update(term_table(self._found, bars=roomy))
-        market = self._market if self._market and self._market.offers else None
-        table, offers = self.query_one("#gpus", Static), self.query_one("#offers", Options)
-        table.display, offers.display = market is None, market is not None
-        if market is not None:
-            self._fill(offers, offer_rows(self._found, market, roomy=roomy), market)
-        else:
-            market = self._usual()
-            table.update(gpu_table(self._found, market, roomy=roomy))
-        self._show_market(market)
-        self.query_one("#about", Static).update(_about(self._found))
+    def _resized(self) -> None:
+        self._show_terms()
+        self._machines.draw()
 
-    def _fill(self, offers: Options, rows: list[Option], market: Market) -> None:
-        """Show the machines, the highlight where it was."""
-        here = offers.choice
-        chosen = market.asked_for(self._subject.plan.machine)
-        offers.most = _MOST_NARROW if self.has_class("-narrow") else _MOST
-        offers.fill(rows, str(market.offers.index(chosen)) if chosen else "")
-        places = [row.value for row in rows]
-        if here is not None and here.value in places:
-            offers.highlighted = places.index(here.value)
-
-    def _show_market(self, market: Market) -> None:
-        """Below the machines: whose the highlighted one is, and where the prices are from."""
-        row = self.query_one("#offers", Options).choice
-        offer = ""
-        if row and self._market and self._found:
-            offer = offer_words(self._found, market.offers[int(row.value)], self._subject.tokens)
-        told = (offer, self._told_of_market, f"Prices: {market.source}.")
-        self.query_one("#market", Static).update(printable("\n".join(filter(None, told))))
-
-    @on(Options.OptionHighlighted, "#offers")
-    def _name_it(self) -> None:
-        if self._market is not None:
-            self._show_market(self._market)
-
-    def _usual(self) -> Market:
-        """The usual cards at list prices, after those of the machine at hand."""
-        from ftui.estimate.market import usual_market, with_ours
-
-        count, hardware = max(self._subject.gpus, 1), self._subject.hardware
-        usual = usual_market(count)
-        return usual if hardware.is_rented else with_ours(usual, hardware, count)
+    def _show_terms(self) -> None:
+        if self._found is not None:
+            roomy = not self.has_class("-narrow")
+            self.query_one("#terms", Static).update(term_table(self._found, bars=roomy))
 
     def _show_ways(self, found: Estimate) -> None:
         from ftui.estimate.ways import NEEDS_GPU
@@ -277,18 +228,16 @@ class MemoryScreen(Screen[None]):
         self.query_one(Notice).say(f"changed: {way.yaml}", "kept when you go back with esc")
         self._estimate()
 
-    @on(Options.OptionSelected, "#offers")
-    def _choose(self, event: Options.OptionSelected) -> None:
+    @on(Machines.Chosen)
+    def _choose(self, event: Machines.Chosen) -> None:
         """Ask for that machine."""
-        if self._market is None or not event.option_id:
-            return
-        offer = self._market.offers[int(event.option_id)]
-        plan = replace(self._subject.plan, machine={**self._wishes, **offer.wishes})
+        assert self._found is not None
+        plan = replace(self._subject.plan, machine={**self._wishes, **event.offer.wishes})
         self._subject = replace(self._subject, plan=plan)
         self._on_machine(plan.machine)
-        asked = ", ".join(f"{name} {value}" for name, value in offer.wishes.items())
+        asked = ", ".join(f"{name} {value}" for name, value in event.offer.wishes.items())
         self.query_one(Notice).say(f"chosen: {printable(asked)}", "kept when you go back with esc")
-        self._show_tables()
+        self._machines.show(self._found, self._subject)
 
     async def action_back(self) -> None:
         """Back to the question or the review."""

@@ -134,7 +134,7 @@ class MonitorScreen(RunKeys):
         self._last_line = said[-1] if said else self._last_line
         self._log.write(glance.lines)
         self._head.show(self.watched, glance.record.target, glance.state, history)
-        self._trips.show(glance.trips)
+        self._trips.show(glance.trips, () if glance.state.ended else history.notices)
         self._chart.show(history)
         self._strip.show(history)
         self._table.show(history, glance.record)

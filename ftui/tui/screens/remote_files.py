@@ -1,4 +1,4 @@
-"""What a target keeps of a run elsewhere: looked at, brought home, removed there."""
+"""What is kept of a run, and where: looked at; if elsewhere, brought home or removed there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.widgets import Footer, OptionList, Static
 from ftui.errors import FtuiError, TargetUnavailable
 from ftui.runs.cleanup import size_words
 from ftui.runs.model import Run
-from ftui.targets.base import Storing
+from ftui.targets.base import Keeping, Storing
 from ftui.targets.stored import Heap
 from ftui.text import printable
 from ftui.tui import theme
@@ -23,6 +23,7 @@ from ftui.tui.background import in_background
 from ftui.tui.screens.confirm import ConfirmScreen
 from ftui.tui.widgets.heaps import Heaps
 from ftui.tui.widgets.lines import Notice, TopLine
+from ftui.tui.widgets.run_words import nice_path
 
 _TICK_SECONDS = 0.25
 
@@ -36,9 +37,9 @@ class RemoteFilesScreen(Screen[None]):
 
     CSS_PATH = "../styles/remote_files.tcss"
     HELP = (
-        "What is kept of the run where it was trained. enter brings a checkpoint or the weights "
-        "into the run folder, verified by the sha256 that was noted when they were saved; esc "
-        "stops that. D removes them there, for good, and asks before."
+        "What is kept of the run: in its folder, or where it was trained. From there enter brings "
+        "a checkpoint or the weights into the run folder, verified by the sha256 that was noted "
+        "when they were saved; esc stops that. D removes them there, for good, and asks before."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("D,delete", "discard", "remove there", key_display="D"),
@@ -47,17 +48,19 @@ class RemoteFilesScreen(Screen[None]):
     ]
     app: FtuiApp
 
-    def __init__(self, run: Run, place: Storing) -> None:
+    def __init__(self, run: Run, place: Keeping) -> None:
         super().__init__()
         self._run, self._place = run, place
+        self._store = place if isinstance(place, Storing) else None
+        """Where something can be done with it, if that is not this machine."""
         self._came = 0
         self._enough = False
         self._waits, self._of, self._since = "", 0, 0.0
         """What is being waited for (empty: nothing), how many bytes of it, and since when."""
         # Kept, not queried: an answer may come when the screen is being taken down.
-        self._top = TopLine("ftui · kept elsewhere", printable(run.name))
+        self._top = TopLine("ftui · what is kept", printable(run.name))
         self._told = Static("", id="told", markup=False)
-        self._heaps = Heaps(id="heaps")
+        self._heaps = Heaps(id="heaps", at_home=self._store is None)
         self._notice = Notice(id="notice")
 
     def compose(self) -> ComposeResult:
@@ -98,7 +101,8 @@ class RemoteFilesScreen(Screen[None]):
         if heaps:
             self._heaps.focus()
             size = size_words(heaps[-1].size)
-            self._told.update(f"{size} on {self._place.storage}")
+            where = "" if self._store else f" · {nice_path(self._run.folder)}"
+            self._told.update(f"{size} on {self._place.storage}{where}")
         else:
             self._told.update(f"There is nothing of it on {self._place.storage}.")
         self.refresh_bindings()
@@ -108,17 +112,15 @@ class RemoteFilesScreen(Screen[None]):
     @on(OptionList.OptionSelected, "#heaps")
     def _chosen(self) -> None:
         heap = self._heaps.current
-        if heap is not None and not self._waits:
-            self._fetch(heap)
+        if self._store is not None and heap is not None and not self._waits:
+            self._fetch(self._store, heap)
 
     @work(exclusive=True)
-    async def _fetch(self, heap: Heap) -> None:
+    async def _fetch(self, store: Storing, heap: Heap) -> None:
         self._came, self._enough = 0, False
         self._wait(f"bringing {heap.name} home", of=heap.size)
         try:
-            got = await in_background(
-                lambda: self._place.fetch(self._run, heap, self._count), join=True
-            )
+            got = await in_background(lambda: store.fetch(self._run, heap, self._count), join=True)
         except _Enough:
             self._wait("")
             self._notice.warn(f"{heap.name} was not brought home", "it is as it was on both sides")
@@ -142,18 +144,19 @@ class RemoteFilesScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing is done beside something else, or to nothing."""
         if action == "discard":
-            return self._heaps.current is not None and not self._waits
+            there = self._store is not None and self._heaps.current is not None
+            return there and not self._waits
         return not self._waits if action == "look" else True
 
     def action_discard(self) -> None:
         """Ask, then remove the heap where it is kept."""
-        heap = self._heaps.current
-        if heap is None:
+        store, heap = self._store, self._heaps.current
+        if store is None or heap is None:
             return
 
         def answered(sure: bool | None) -> None:
             if sure:
-                self._discard(heap)
+                self._discard(store, heap)
 
         question = f"Remove {heap.name} from {self._place.storage}?"
         detail = f"{size_words(heap.size)}, for good. {self._other_copy(heap)}"
@@ -166,10 +169,10 @@ class RemoteFilesScreen(Screen[None]):
         return "This machine has only some of it." if any(here) else "There is no copy here."
 
     @work(exclusive=True)
-    async def _discard(self, heap: Heap) -> None:
+    async def _discard(self, store: Storing, heap: Heap) -> None:
         self._wait(f"removing {heap.name}")
         try:
-            await in_background(lambda: self._place.discard(self._run, heap), join=True)
+            await in_background(lambda: store.discard(self._run, heap), join=True)
         except FtuiError as error:
             self._failed(error)
         else:

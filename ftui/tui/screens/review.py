@@ -139,12 +139,13 @@ class ReviewScreen(Screen[None]):
         await self._check()
 
     def _take(self, facts: Facts) -> None:
-        """Show where it runs and what stands in the way."""
+        """Show where it runs, what it needs there, and what stands in the way."""
         self._problems = facts.problems
         self._hardware = facts.hardware
-        self._opinion.gpus = facts.hardware.used_by(self._plan.gpus)
+        self._opinion.gpus = facts.hardware.used_by(self._plan.all_gpus)
         self.query_one(TopLine).right = f"{facts.place} · {facts.hardware.words}"
         self.query_one(LaunchFacts).fill(facts)
+        self._estimate()
 
     async def _check(self) -> None:
         """The schema's opinion at once, axolotl's own when it comes."""

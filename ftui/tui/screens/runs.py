@@ -12,9 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Footer, Input, Static
 
+from ftui.runs.endpoints import GLYPH
 from ftui.runs.listing import FIRST_RUN, SORTS, chosen
 from ftui.runs.model import Run
-from ftui.targets import storing
+from ftui.targets import keeping
 from ftui.text import counted
 from ftui.tui import theme
 from ftui.tui.background import in_background
@@ -45,15 +46,16 @@ class RunsScreen(Deeds):
     HELP = (
         "Every run in FTUI_HOME, live. Space marks runs: c puts those side by side, D cleans them "
         "up. Clean-up asks, and says what it gives back; what is at work is never touched. f shows "
-        "what a rented place keeps of a run."
+        "what is kept of a run, and where. ◆: an endpoint was left in place; E ends it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "compare", "compare"),
-        Binding("s", "sort", "sort"),
+        Binding("s", "sort", "sort", show=False),  # the top line names the order
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("r", "resume", "resume"),
         Binding("x", "stop", "stop"),
         Binding("f", "files", "files"),
+        Binding("E", "end_left", f"end {GLYPH}"),
         Binding("D,delete", "clean", "clean", key_display="D"),
         Binding("escape", "back", "back"),
     ]
@@ -152,7 +154,7 @@ class RunsScreen(Deeds):
 
     @on(RunTable.Moved)
     def _moved(self) -> None:
-        names = ("compare", "stop", "resume", "files")
+        names = ("compare", "stop", "resume", "files", "end_left")
         offered = [bool(self.check_action(name, ())) for name in names]
         if offered != self._offered:  # a footer is not drawn anew for nothing
             self._offered = offered
@@ -163,7 +165,7 @@ class RunsScreen(Deeds):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense for the run under the cursor, or the marked ones, is a key."""
         entry = self._table.current
-        if action in ("stop", "resume", "files") and self._table.marks:
+        if action in ("stop", "resume", "files", "end_left") and self._table.marks:
             return False  # what is marked is meant
         if action == "compare":
             return len(self._table.marks) > 1
@@ -173,8 +175,10 @@ class RunsScreen(Deeds):
             return entry is not None and entry.running
         if action == "resume":
             return entry is not None and entry.state is not None and entry.state.resumable
+        if action == "end_left":
+            return entry is not None and bool(entry.left)
         if action == "files":
-            return entry is not None and storing(entry.target) is not None
+            return entry is not None and entry.state is not None
         return action != "clean" or entry is not None
 
     @on(RunTable.Opened)
@@ -199,13 +203,12 @@ class RunsScreen(Deeds):
         self.app.push_screen(CompareScreen(runs))
 
     def action_files(self) -> None:
-        """Show what the run's target keeps of it."""
+        """Show what is kept of the run, and where."""
         entry = self._table.current
-        place = storing(entry.target) if entry is not None else None
-        if entry is not None and place is not None:
+        if entry is not None:
             from ftui.tui.screens.remote_files import RemoteFilesScreen
 
-            self.app.push_screen(RemoteFilesScreen(entry.run, place))
+            self.app.push_screen(RemoteFilesScreen(entry.run, keeping(entry.target)))
 
     def action_filter(self) -> None:
         """Show only the runs that contain what is typed."""

@@ -283,7 +283,7 @@ class WizardScreen(Screen[None]):
                 written = row.written(plan)
                 plan = written if written == plan else await looked_at(row, written, self.world)
         except FtuiError as error:
-            self.query_one("#problem", Notice).show(error)
+            self.query_one("#problem", Notice).show(None if row.problem else error)
             return
         self._plan = plan
         last = self._index + 1 == len(self._steps)

@@ -1,4 +1,4 @@
-"""What is kept of a run elsewhere, as a list: one heap of files a row, in aligned columns."""
+"""What is kept of a run, as a list: one heap of files a row, in aligned columns."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ class Heaps(OptionList):
         Binding("k", "cursor_up", "up", show=False),
     ]
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(self, *, id: str, at_home: bool = False) -> None:
+        """`at_home`: there is nothing to bring home."""
         super().__init__(id=id, markup=False, compact=True)
+        self._at_home = at_home
         self._heaps: Sequence[Heap] = ()
 
     def fill(self, heaps: Sequence[Heap]) -> None:
@@ -38,6 +40,10 @@ class Heaps(OptionList):
         names = [heap.name for heap in heaps]
         if heaps:
             self.highlighted = names.index(name) if name in names else 0
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is here has not to be brought."""
+        return not (action == "select" and self._at_home)
 
     @property
     def current(self) -> Heap | None:

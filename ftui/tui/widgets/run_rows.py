@@ -61,6 +61,7 @@ def _size(entry: Entry, size: int | None) -> str:
 
 _NAME = Column("name", lambda entry, size: printable(entry.run.name))
 _STATE = Column("state", lambda entry, size: f"{entry.glyph} {entry.word}", "state")
+_ENDPOINT = Column("endpoint", lambda entry, size: printable(entry.endpoint), "going")
 _ALL = (
     _STATE,
     _NAME,
@@ -82,7 +83,9 @@ class Layout:
     """The columns of some rows, and how wide each of them is."""
 
     def __init__(self, entries: Sequence[Entry], width: int) -> None:
-        self.columns, self._gap = (_ALL, " " * 3) if width >= ROOMY else (_FEW, " " * 2)
+        usual, self._gap = (_ALL, " " * 3) if width >= ROOMY else (_FEW, " " * 2)
+        left = any(entry.left for entry in entries)
+        self.columns = (*usual, _ENDPOINT) if left else usual
         self.widths = [self._width(column, entries) for column in self.columns]
         name = self.columns.index(_NAME)
         others = sum(self.widths) - self.widths[name]

@@ -18,6 +18,7 @@ _USUAL = (Stage.STARTING, Stage.LOADING, Stage.CHECKING)
 _WORDS = {
     Stage.MACHINE: "a machine is found",
     Stage.IMAGE: "the image is made ready",
+    Stage.MODEL: "the base model is downloaded, without a GPU",
     Stage.STARTING: "vLLM starts",
     Stage.LOADING: "the model is loaded",
     Stage.CHECKING: "the model says its first word",
@@ -30,13 +31,14 @@ class Start:
     """The start of a server, as it goes."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
         self._began = time.monotonic()
         self._reached: dict[Stage, float] = {}
+        self._log_file = run.folder / "serve.log"
 
     def reach(self, phase: Phase) -> None:
         """A stage has begun."""
         self._reached[phase.stage] = phase.seconds
+        self._log_file = phase.log_file or self._log_file
 
     def words(self) -> Content:
         """What is waited for, since when, and the way out."""
@@ -61,7 +63,7 @@ class Start:
                 *lines,
                 Content(""),
                 Content.styled(f"  {usual}", "$secondary"),
-                Content.styled(f"  log  {serve_log(self._run)}", "$secondary"),
+                Content.styled(f"  log  {nice_path(self._log_file)}", "$secondary"),
                 Content.assemble("  esc ", ("cancels", "$secondary")),
             ]
         )
@@ -94,8 +96,3 @@ def failed(error: FtuiError) -> Content:
             ),
         ]
     )
-
-
-def serve_log(run: Run) -> str:
-    """Where the server's own words are."""
-    return nice_path(run.folder / "serve.log")

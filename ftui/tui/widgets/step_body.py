@@ -86,6 +86,8 @@ class StepBody(Horizontal):
         note = self.query_one("#note", Static)
         row = focused.parent if focused is not None else None
         note.display = isinstance(row, FieldRow)
+        # On a small screen there is room for one of them: the field is what the person is at.
+        self.query_one("#meaning-below", Static).display = not note.display
         if isinstance(row, FieldRow):
             note.update(f"{theme.FAILED} {row.problem}" if row.problem else row.field.help)
             note.set_class(bool(row.problem), "wrong")

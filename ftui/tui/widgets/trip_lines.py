@@ -1,4 +1,4 @@
-"""What is wrong with a run that still trains: a quiet line or two each, and else no room taken."""
+"""What is wrong with a run that is at work: a quiet line or two each, and else no room taken."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ class TripLines(Static):
 
     def __init__(self, *, id: str) -> None:
         super().__init__("", id=id, markup=False, classes="-none")
-        self._trips: tuple[Trip, ...] = ()
+        self._shown: tuple[tuple[Trip, ...], tuple[str, ...]] = ((), ())
 
-    def show(self, trips: Sequence[Trip]) -> None:
-        """Show these tripwires."""
-        if tuple(trips) == self._trips:
+    def show(self, trips: Sequence[Trip], notices: Sequence[str] = ()) -> None:
+        """Show these tripwires, below what keeps word from a run elsewhere (History.notices)."""
+        if self._shown == (tuple(trips), tuple(notices)):
             return
-        self._trips = tuple(trips)
-        self.set_class(not trips, "-none")
-        self.update(Content("\n").join(_line(trip) for trip in trips))
+        self._shown = tuple(trips), tuple(notices)
+        self.set_class(not trips and not notices, "-none")
+        lines = [Content.styled(f"{GLYPH} {printable(each)}", "$warning") for each in notices]
+        self.update(Content("\n").join([*lines, *map(_line, trips)]))
 
 
 def _line(trip: Trip) -> Content:

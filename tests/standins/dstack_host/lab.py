@@ -29,18 +29,6 @@ _LIMIT = 120.0
 """Seconds for the server to start, and for a host to be taken in, on a busy machine too."""
 
 
-_VLLM = """\
-port=$({here} -c 'import socket; s = socket.create_server(("", 0)); print(s.getsockname()[1])')
-mkdir -p "$HOME/../ports" && echo "$port" >"$HOME/../ports/8000"
-for word in "$@"; do
-  shift
-  if [ "$word" = 8000 ]; then word=$port; fi
-  set -- "$@" "$word"
-done
-exec {there} -m vllm.entrypoints.cli.main "$@" \\
-  --enforce-eager --kv-cache-memory-bytes 512M --max-loras 2"""
-
-
 @dataclass
 class Lab:
     """Where everything is, and what a test does to it."""
@@ -53,6 +41,8 @@ class Lab:
     """Whether the server's own pauses are shorter than usual (server.py)."""
     _server: subprocess.Popen[bytes] | None = None
     _hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _ports: list[int] = field(default_factory=list)
+    """Where each host is reached."""
 
     @property
     def url(self) -> str:
@@ -78,11 +68,6 @@ class Lab:
         file.unlink(missing_ok=True)
         file.write_text(f"#!/bin/sh\n{trainer}\n")
         file.chmod(0o755)
-
-    def play_vllm(self, python: Path) -> None:
-        """Let `vllm` be the real one of this Python, with what a machine without GPU needs, on a
-        port that is free (Job.port)."""
-        self.play(_VLLM.format(here=sys.executable, there=python), "vllm")
 
     def play_scripted(self, steps: int) -> None:
         """Let it be the scripted trainer, which does as many steps as a test allows."""
@@ -153,14 +138,21 @@ class Lab:
 
     def take_in_hosts(self, count: int) -> None:
         """Start stand-in hosts and have the server take them into one fleet."""
-        ports = [free_port(address) for address in ADDRESSES[:count]]
-        for number, port in enumerate(ports):
-            self._start_host(number, port)
-        self._apply_fleet(ports)
+        self._ports = [free_port(address) for address in ADDRESSES[:count]]
+        for number in range(count):
+            self._start_host(number)
+        self._apply_fleet()
         self._wait(self._idle, "the hosts are taken in")
 
-    def _start_host(self, number: int, port: int) -> None:
-        folder, address = str(self.host(number)), ADDRESSES[number]
+    def bring_back_hosts(self) -> None:
+        """Have those that were lost be there again, with nothing on them."""
+        for number, host in enumerate(self._hosts):
+            if host.poll() is not None and host.stdout:
+                host.stdout.close()
+                self._start_host(number)
+
+    def _start_host(self, number: int) -> None:
+        folder, address, port = str(self.host(number)), ADDRESSES[number], self._ports[number]
         with (self.folder / "host.log").open("ab") as log:
             host = subprocess.Popen(
                 [*_HOST, folder, str(self.commands), address, str(port)],
@@ -168,7 +160,7 @@ class Lab:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        self._hosts.append(host)
+        self._hosts[number : number + 1] = [host]
         assert host.stdout is not None
         assert host.stdout.readline() == b"ready\n", (self.folder / "host.log").read_text()
 
@@ -212,12 +204,12 @@ class Lab:
             if process.stdout:
                 process.stdout.close()
 
-    def _apply_fleet(self, ports: list[int]) -> None:
+    def _apply_fleet(self) -> None:
         key = self.folder / "key"
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
         subprocess.run(keygen, check=True)
         keys = {"private": key.read_text(), "public": key.with_suffix(".pub").read_text()}
-        places = zip(ADDRESSES, ports, strict=False)
+        places = zip(ADDRESSES, self._ports, strict=False)
         hosts = [{"hostname": address, "port": port} for address, port in places]
         configuration = {
             "type": "fleet",
@@ -235,7 +227,8 @@ class Lab:
 
     def _idle(self) -> bool:
         instances = self.ask("fleets/get", {"name": "lab"})["instances"]
-        return [one["status"] for one in instances] == ["idle"] * len(self._hosts)
+        free = [one["status"] == "idle" and not one["unreachable"] for one in instances]
+        return free == [True] * len(self._hosts)
 
     def _wait(self, condition: Any, what: str) -> None:
         end = time.monotonic() + _LIMIT

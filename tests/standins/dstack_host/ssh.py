@@ -43,7 +43,7 @@ class Doors:
         self._info = json.dumps({**HOST_INFO, "addresses": [f"{address}/8"]})
         key = asyncssh.generate_private_key("ssh-ed25519")
         files = self._root / "host"
-        (files / "tmp").mkdir(parents=True)
+        (files / "tmp").mkdir(parents=True, exist_ok=True)
         doors = self
 
         class Server(asyncssh.SSHServer):

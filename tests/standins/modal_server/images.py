@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import time
@@ -13,6 +14,7 @@ from modal_proto import api_pb2 as pb
 from tests.standins.modal_server.state import State
 
 BUILT = pb.GenericResult(status=pb.GenericResult.GENERIC_STATUS_SUCCESS)
+_POLL_SECONDS = 0.1
 METADATA = pb.ImageMetadata(image_builder_version="2025.06")
 
 
@@ -71,6 +73,8 @@ class Images:
         for command in pb.Image.FromString(definition).dockerfile_commands:
             line = pb.TaskLogs(data=f"=> {command}\n", timestamp=time.time())
             yield pb.ImageJoinStreamingResponse(entry_id="1", task_logs=[line])
+        while self.state.faults.building:
+            await asyncio.sleep(_POLL_SECONDS)
         if error := self.state.faults.image_error:
             failed = pb.GenericResult(
                 status=pb.GenericResult.GENERIC_STATUS_FAILURE, exception=error

@@ -100,6 +100,8 @@ class Faults:
     """Whether nothing answers."""
     image_error: str = ""
     """Why every image build fails; empty = it does not."""
+    building: bool = False
+    """Whether an image build goes on and on."""
     damages: str = ""
     """Files of volumes whose path holds this arrive with a wrong byte; empty = none."""
     machines: bool = True

@@ -211,6 +211,8 @@ def _environment(
         name: value for name, value in os.environ.items() if not name.startswith(_STRANGE)
     }
     environment |= image_env(state, function.image_id) | state.container_env
+    if listens := function.webhook_config.web_server_port:  # as whoever deployed it said
+        environment["FTUI_MODAL_PORT"] = str(listens)
     for secret_id in function.secret_ids:
         environment |= state.secrets[secret_id]
     return environment | {

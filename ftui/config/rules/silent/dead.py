@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -243,24 +243,30 @@ _GROUPS: tuple[_Group, ...] = (
 
 
 def _without_effect(subject: Subject) -> Iterator[Finding]:
+    given = [key for key in subject.config if isinstance(key, str) and subject.on(key)]
+    added = plugins.properties(subject.config, subject.version)
+    known = [key for key in given if key in subject.known_keys or key in added]  # not `lora_rr`
     for group in _GROUPS:
-        if any(_holds(subject, need) for need in group.needs.split()):
-            continue
-        found = _given(subject, group.keys)
-        if not found:
+        found = _matching(group.keys, given, known)
+        if not found or any(_holds(subject, need) for need in group.needs.split()):
             continue
         others = f" (nor {_and(found[1:])})" if len(found) > 1 else ""
         message = f"has no effect{others} {group.message}"
         yield (error if group.serious else warning)(found[0], message, group.hint)
 
 
-def _given(subject: Subject, keys: str) -> list[str]:
-    """The keys that are given a value, in the order of the patterns that they match."""
-    given = [key for key in subject.config if isinstance(key, str) and subject.on(key)]
-    added = plugins.properties(subject.config, subject.version)
-    known = [key for key in given if key in subject.known_keys or key in added]  # not `lora_rr`
-    tries = ((pattern, known if "*" in pattern else given) for pattern in keys.split())
-    return list(dict.fromkeys(key for glob, of in tries for key in of if fnmatchcase(key, glob)))
+def _matching(patterns: str, given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Those of the `given` keys that a pattern names, in the order of the patterns.
+
+    A pattern with a star stands for keys that are `known` only.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns.split():
+        if "*" in pattern:
+            found |= dict.fromkeys(key for key in known if fnmatchcase(key, pattern))
+        elif pattern in given:
+            found[pattern] = None
+    return list(found)
 
 
 def _holds(subject: Subject, need: str) -> bool:

@@ -66,7 +66,10 @@ def _missing(subject: Subject) -> Iterator[Finding]:
     for place, text in _references(subject):
         if place == "deepspeed" or text.startswith(demo.PREFIX):
             continue
-        if _is_local(place, text) and _found(subject, text) is None:
+        if paths.is_on_volume(text):
+            message = f"{text} lies on a volume: nobody can look at it from here"
+            yield warning(place, message, f"dstack mounts one at {paths.VOLUME}: volume=NAME")
+        elif _is_local(place, text) and _found(subject, text) is None:
             hint = "check the path; axolotl begins it at the folder where it is started"
             yield error(place, f"there is no {text}", hint)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ftui.plan.plan import Needs
-from ftui.targets.dstack.document import gpu_request, run_name
+from ftui.targets.dstack.document import gpu_request, project_words, run_name
 from ftui.targets.dstack.options import Options
 from ftui.targets.dstack.serve.cargo import FOLDER, Cargo
 from ftui.targets.vllm import command
@@ -102,6 +102,7 @@ def _about(wish: Wish) -> Iterator[str]:
     """What a person does with it."""
     names = "tuned" if wish.cargo.models.alone else "base and tuned"
     yield "# Serves this run with vLLM on dstack. ftui submits exactly this; without ftui, here:"
+    yield from project_words(wish.options)
     yield f"#   dstack apply -f {DOCUMENT}"
     yield f"# Then {names} answer at SERVER/proxy/services/PROJECT/{wish.name}/v1"
     yield "# (or at the gateway's address) to your dstack token. It costs until max_duration, or"

@@ -29,34 +29,32 @@ async def end(service: Service) -> str:
         if run is None:
             return "it never began"
         began, aborted = time.monotonic(), False
-        if not states.standing(run).over:
-            await api.stop(service.name, abort=False)
-            run = await _ours(api, service) or run
+        if await api.stop_own(service.name, service.id, abort=False):
+            run = await _latest(api, service, run)
         while not states.standing(run).over:
             passed = time.monotonic() - began
             if passed > _LIMIT_SECONDS:
                 raise _lasting(service)
             if passed > _ABORT_SECONDS and not aborted:
-                await api.stop(service.name, abort=True)
+                await api.stop_own(service.name, service.id, abort=True)
                 aborted = True
             await asyncio.sleep(POLL_SECONDS)
-            run = await _ours(api, service) or run
+            run = await _latest(api, service, run)
         return " · ".join(filter(None, (_cost(run), await machine.afterwards(api, run))))
 
 
 async def _found(api: Api, service: Service) -> Json | None:
     """The service; None when dstack never took it."""
     end = time.monotonic() + (0.0 if service.id else _SETTLE_SECONDS)
-    while (run := await _ours(api, service)) is None and time.monotonic() < end:
+    while (run := await api.own_run(service.name, service.id)) is None and time.monotonic() < end:
         await asyncio.sleep(POLL_SECONDS)
     return run
 
 
-async def _ours(api: Api, service: Service) -> Json | None:
-    """The run of that name, if it is the one that was recorded."""
-    run = await api.run(service.name)
-    ours = run is not None and service.id in ("", str(run.get("id")))
-    return run if ours else None
+async def _latest(api: Api, service: Service, known: Json) -> Json:
+    """What is told of it now; once another run has its name, it is over."""
+    found = await api.own_run(service.name, service.id)
+    return found if found is not None else {**known, "status": "terminated"}
 
 
 def _cost(run: Json) -> str:

@@ -15,7 +15,7 @@ from ftui.targets.dstack.document import gpu_request
 from ftui.targets.dstack.serve import document
 from ftui.targets.dstack.serve.cargo import Cargo
 from ftui.targets.dstack.serve.document import Wish
-from ftui.targets.dstack.submit import remembered
+from ftui.targets.dstack.submit import project_of
 from ftui.targets.remote.supervised import needs_of_run
 from ftui.targets.vllm.command import models_of
 from ftui.targets.vllm.machine import gpus_for
@@ -47,7 +47,7 @@ def login_of(run: Run) -> login.Login:
 
     Raises TargetUnavailable, RunNotFound.
     """
-    return login.find(str(remembered(read_record(run)).get("project", "")))
+    return login.find(project_of(read_record(run)))
 
 
 def cheapest(plan: Json, wish: Wish) -> Offer:
