@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 # CSI and OSC sequences first (ECMA-48, with 7- and 8-bit introducers), then any other control
 # character but newline and tab, then the bidirectional overrides that can reorder what is read.
@@ -13,6 +14,9 @@ _UNSAFE = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
     r"|[\u202a-\u202e\u2066-\u2069]"
 )
+
+
+_DAY_SECONDS = 24 * 3600
 
 
 def printable(text: str) -> str:
@@ -29,6 +33,20 @@ def shorten(text: str, width: int) -> str:
 def counted(number: int, word: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+_LAST_CLOCK = 253_370_764_800.0
+"""The year 9999, in seconds since the epoch: from 10000 on a clock cannot be told."""
+
+
+def clock(moment: float, form: str = "%H:%M") -> str:
+    """When something is or was, for people: `14:05`; `2026-12-03 14:05` if a day or more from now.
+
+    `moment`: in seconds since the epoch, whatever somebody sent. `form`: of the time of the day.
+    """
+    moment = min(max(0.0, moment), _LAST_CLOCK)  # the order makes no number the epoch, too
+    day = "%Y-%m-%d " if abs(moment - time.time()) >= _DAY_SECONDS else ""
+    return time.strftime(day + form, time.localtime(moment))
 
 
 def duration(seconds: float) -> str:

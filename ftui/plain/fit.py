@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ftui.errors import ConfigError, ExitCode, TargetUnavailable, UsageError
@@ -97,8 +98,9 @@ def _market(source: Source, count: int, named: Sequence[Gpu], target: str | None
         return place.market(source.plan(target, count, source.machines))
     except TargetUnavailable as unknown:
         todo = f" ({unknown.hint})" if unknown.hint else ""
-        console.say(f"▲ {target} was not asked: {unknown}{todo}. These are the usual GPUs.\n")
-        return usual_market(together)
+        console.say(f"▲ {target} tells no offers: {unknown}{todo}. These are the usual GPUs.\n")
+        usual = usual_market(together)
+        return replace(usual, source=f"{usual.source}; {target} tells no offers: {unknown}")
 
 
 def _document(found: Estimate, market: Market, measured: Peak | None) -> dict[str, Any]:

@@ -138,7 +138,7 @@ async def _with_endpoint(run: Run, on: Where, use: Callable[[Endpoint], Awaitabl
         answered = await use(endpoint)
         if on.rents:
             console.say("◌ giving the machine back")
-    if told := last_words(endpoint):
+    if told := last_words(endpoint.log_file):
         console.say(f"✓ {told}")
     return answered
 

@@ -43,7 +43,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
     """
     from ftui.runs.stop_on import remember
     from ftui.runs.store import state
-    from ftui.runtimes import find
+    from ftui.runtimes import Kind, find
     from ftui.serve.place import Where
     from ftui.targets import get
     from ftui.targets.base import Offering
@@ -70,7 +70,10 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
         code = follow.until_ended(made)
         asks_its_own_data = plan.get("datasets") == plan.preset.settings.get("datasets")
         if code == ExitCode.OK and plan.preset.evaluation is not None and asks_its_own_data:
-            talk.show(talk.measure(made, Where()))
+            if target.needs_runtimes or find(Kind.SERVE) is not None:
+                talk.show(talk.measure(made, Where()))
+            else:
+                console.say(f"  how good it is: ftui eval {made.name} --on {target.name}")
     except KeyboardInterrupt:
         if not state(made).ended:
             console.say(f"\nThe run goes on without you. See it: ftui watch {made.name}")

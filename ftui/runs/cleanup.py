@@ -23,7 +23,7 @@ from ftui.errors import UsageError
 from ftui.runs import checkpoints, endpoints
 from ftui.runs.lock import claimed
 from ftui.runs.model import Run, RunState
-from ftui.runs.store import state
+from ftui.runs.store import may_be_at_work, state
 
 _REMOVED = ".removed-"
 """What is on its way out is called so; a removal that was killed is finished by the next one."""
@@ -74,8 +74,8 @@ def clean(run: Run, level: Level, *, if_still: RunState | None = None) -> int:
     """Remove that much of a run; the bytes that this gave back.
 
     `if_still`: the state that a person was told of, or in which nothing is lost. Raises UsageError
-    when it is in another one, when something of the run is at work, its folder is a link, or an
-    endpoint is still in place of a run that is to go whole;
+    when it is in another one, when something of the run is at work, its folder is a link, or, where
+    it is to go whole, an endpoint is in place or its end elsewhere was never heard of;
     RunNotFound; OSError, then the rest is removed by the next call.
     """
     if run.folder.is_symlink():
@@ -89,6 +89,7 @@ def clean(run: Run, level: Level, *, if_still: RunState | None = None) -> int:
         freed = usage(run).frees(level)
         if level is Level.EVERYTHING:
             _refuse_served(run)
+            _refuse_unheard(run)
             _delete(_renamed(run.folder))
         else:
             for path in [_renamed(path) for path in leftovers(run)]:
@@ -134,6 +135,16 @@ def _refuse_served(run: Run) -> None:
         raise UsageError(
             f"{run.name} has an endpoint in place",
             hint=f"leave its chat, or end it first: ftui export {run.name} --end",
+        )
+
+
+def _refuse_unheard(run: Run) -> None:
+    """Raises UsageError where the folder holds the only word on a run that may cost elsewhere."""
+    if may_be_at_work(run):
+        raise UsageError(
+            f"{run.name} may still be at work elsewhere: nobody has heard of its end",
+            hint=f"ftui watch {run.name} follows it again. Where nobody can be asked about it any "
+            f"more, remove its folder by hand: {run.folder}",
         )
 
 

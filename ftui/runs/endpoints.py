@@ -17,6 +17,7 @@ from typing import Any
 from ftui import paths
 from ftui.runs import process
 from ftui.runs.model import ProcessId, Run
+from ftui.text import clock
 
 GLYPH = "◆"
 FOLDER = "endpoints"
@@ -37,12 +38,12 @@ class Served:
 
     @property
     def words(self) -> str:
-        """`modal`, `modal until 14:05`, `modal, its time is up`."""
+        """`modal`, `modal until 14:05` (see text.clock), `modal, its time is up`."""
         if self.until is None:
             return self.target
         if self.until <= time.time():
             return f"{self.target}, its time is up"
-        return f"{self.target} until {time.strftime('%H:%M', time.localtime(self.until))}"
+        return f"{self.target} until {clock(self.until)}"
 
 
 def note(run: Run, served: Served) -> None:
@@ -86,5 +87,5 @@ def _read(file: Path) -> Served | None:
         keeper = ProcessId(**raw["keeper"]) if raw["keeper"] else None
         until = None if raw["until"] is None else float(raw["until"])
         return Served(str(raw["target"]), str(raw["name"]), until, keeper)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

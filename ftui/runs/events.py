@@ -6,11 +6,12 @@ Written by ftui/axolotl_plugin (inside axolotl) and by the supervisor; read by e
 
 Of ftui: launched (pid; of a later try also again, from_step, aside: see history.Try) ·
 stop_requested (why, if a tripwire asked; through: who has to be told of it) · stop_passed_on (they
-were) · exit (code; negative = signal; why, if it never began; unavailable, if its target could not
-take it; what evidence.py notes: oom_kills, machine_oom_kills, disk_free, peak_rss, memory,
-log_size) · cost (dollars so far, an_hour: dollars of an hour now; of a rented machine, from time to
-time) · phase (words: where a run elsewhere stands, such as waiting for a machine) · silent (whom:
-who does not answer; since: seconds since the epoch) · heard (whom: who answers again).
+were; became: interrupted or over, where nobody saves for it) · exit (code; negative = signal; why,
+if it never began; unavailable, if its target could not take it; what evidence.py notes: oom_kills,
+machine_oom_kills, disk_free, peak_rss, memory, log_size) · cost (dollars so far, an_hour: dollars
+of an hour now; of a rented machine, from time to time) · phase (words: where a run elsewhere
+stands, such as waiting for a machine) · silent (whom: who does not answer; since: seconds since the
+epoch) · heard (whom: who answers again).
 Of axolotl: train_begin (vocabulary: tokens the model chooses from; warmup_steps) · step · log ·
 evaluating (again and again while it lasts) · eval · saving · save (path) · train_end · saved (the
 final weights).

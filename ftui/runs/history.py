@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ftui.runs.events import Event, Point, is_number, number
+from ftui.text import clock
 
 _PACES = 50
 """So many of the newest steps say how long one takes."""
@@ -48,8 +48,7 @@ class Silence:
     @property
     def words(self) -> str:
         """`nothing is heard from the dstack server since 14:05:31`."""
-        clock = time.strftime("%H:%M:%S", time.localtime(self.since))
-        return f"nothing is heard from {self.whom} since {clock}"
+        return f"nothing is heard from {self.whom} since {clock(self.since, '%H:%M:%S')}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,9 @@ class History:
     stop_through: str = ""
     """Who has to be told of that, as `dstack`; empty on this machine."""
     stop_passed_on: bool = False
-    """Whether they were."""
+    """Whether they were, or need not be any more."""
+    stop_became: str = ""
+    """What became of it, where nobody saves for it: `interrupted`, or `over` before it came."""
     vocabulary: int = 0
     """How many tokens the model chooses from; 0 = unknown, or of no matter for the loss."""
     warmup_steps: int = 0
@@ -184,7 +185,7 @@ class History:
         """What it will have cost when it is done at this pace; None where nobody can say."""
         if self.cost is None or not self.cost.an_hour or self.seconds_left is None:
             return None
-        if self.exit_code is not None:
+        if self.exit_code is not None or not self.training:
             return None
         since = max(self.last_time - self.cost.time, 0.0)
         return self.cost.dollars + (since + self.seconds_left) / 3600 * self.cost.an_hour
@@ -209,7 +210,7 @@ class History:
         found = []
         if self.silence is not None:
             found.append(f"{self.silence.words}; the run goes on, and is asked again")
-        if self.stop_waits_for:
+        if self.stop_waits_for and self.silence is not None:  # else it arrives in a moment
             found.append(
                 f"the stop waits: it is passed on as soon as {self.stop_waits_for} answers"
             )
@@ -255,6 +256,7 @@ class History:
                 self.stop_through = str(event.values.get("through", ""))
             case "stop_passed_on":  # may come before the request is noted
                 self.stop_passed_on = True
+                self.stop_became = str(event.values.get("became", ""))
             case "train_end":
                 self.train_ended = True
             case "saved":
@@ -269,7 +271,7 @@ class History:
         self.training = self.stop_requested = self.stop_passed_on = False
         self.train_ended = self.saved = False
         self.exit_code, self.silence, self.unavailable = None, None, False
-        self.stop_reason = self.stop_through = self.phase = ""
+        self.stop_reason = self.stop_through = self.stop_became = self.phase = ""
         self._before, self._try_begun = self.seconds or 0.0, None
         self.newest_try = Try(
             again=event.values.get("again") is True,

@@ -28,10 +28,18 @@ class Answer(Enum):
     LOADING = "it has trained nothing yet: there is nothing to save, it ends"
     ALREADY = "it was asked a moment ago: it saves a checkpoint and its weights, then ends"
     ENDED = "ended at once; what it had not saved is lost"
-    UNDELIVERED = "the stop has not reached {title} yet; it is passed on as soon as {title} answers"
-    WAITS = (
-        "it was asked already; the stop still waits for {title} to answer, and is passed on then"
+    UNDELIVERED = (
+        "the stop has not reached {title} yet; it is passed on as soon as {title} answers. "
+        "Again after that: at once, unsaved"
     )
+    WAITS = (
+        "it was asked already; the stop still waits for {title} to answer, and is passed on then. "
+        "Again after that: at once, unsaved"
+    )
+    INTERRUPTED = (
+        "its trainer could not be asked to save, and was interrupted; what it had not saved is lost"
+    )
+    OVER = "its training has ended already, and its results come home. Again: at once, without them"
     NOT_RUNNING = "it is not running"
 
     def words(self, title: str) -> str:
@@ -41,7 +49,7 @@ class Answer(Enum):
     @property
     def is_heard(self) -> bool:
         """Whether the run itself was told."""
-        return self not in (Answer.UNDELIVERED, Answer.WAITS)
+        return self not in (Answer.UNDELIVERED, Answer.WAITS, Answer.INTERRUPTED)
 
 
 def stop(run: Run, *, why: str = "", checkpoint: bool = True) -> Answer:

@@ -202,6 +202,11 @@ def _ended(run: Run, record: RunRecord, history: History) -> RunState:
     return RunState.CREATED if record.trainer is None else RunState.INTERRUPTED
 
 
+def may_be_at_work(run: Run) -> bool:
+    """Whether it is elsewhere and nobody has heard of its end. Raises RunNotFound, OSError."""
+    return _unheard(read_record(run), read_history(run))
+
+
 def _unheard(record: RunRecord, history: History) -> bool:
     """Whether it is elsewhere and nobody has heard of its end: it may be at work, and cost."""
     return record.is_elsewhere and history.exit_code is None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
-from ftui.errors import UsageError
+from ftui.errors import FtuiError, UsageError
 from ftui.runs import endpoints
 from ftui.runs.model import Run
 from ftui.serve.server import serve_run
@@ -14,7 +15,7 @@ from ftui.targets import TARGETS, get
 from ftui.targets.base import Serving
 from ftui.targets.endpoint import Endpoint, Phase
 from ftui.targets.local import LocalTarget
-from ftui.targets.renting import Exporting, Priced
+from ftui.targets.renting import Ending, Priced
 from ftui.targets.vllm import log
 from ftui.text import duration, printable
 
@@ -58,9 +59,9 @@ class Where:
         return f"{target.title}{price} · ends after {duration(self.hours * 3600)}"
 
 
-def last_words(endpoint: Endpoint) -> str:
+def last_words(log_file: Path | None) -> str:
     """What a target said of the end of its machine: `ended after $0.42`; nothing where none did."""
-    said = log.read(endpoint.log_file) if endpoint.log_file is not None else ""
+    said = log.read(log_file) if log_file is not None else ""
     name, colon, words = said.rstrip().rpartition("\n")[2].partition(": ")
     return printable(words) if colon and name in TARGETS else ""
 
@@ -68,16 +69,28 @@ def last_words(endpoint: Endpoint) -> str:
 def end_left(run: Run, tell: Callable[[str], None]) -> None:
     """End every endpoint that was left in place, each told once it is gone.
 
-    Raises UsageError where there is none, TargetUnavailable, TimedOut, OSError.
+    One that cannot be ended keeps none of the others. Raises UsageError where there is none,
+    TargetUnavailable, TimedOut, OSError: the first of what went wrong.
     """
     found = endpoints.left(run)
     if not found:
         hint = f"ftui export {run.name} --serve modal puts one in place"
         raise UsageError("it has no endpoint that was left in place", where=run.name, hint=hint)
+    wrong: list[FtuiError | OSError] = []
     for served in found:
-        target = get(served.target)
-        if not isinstance(target, Exporting):
-            raise UsageError(f"{served.target} ends no endpoint", where=served.name)
-        there = target.end_export(run, served.name)
-        words = "has ended, and costs nothing more" if there else "had ended already"
-        tell(f"the endpoint of {run.name} on {target.title} {words}")
+        try:
+            tell(_ended(run, served))
+        except (FtuiError, OSError) as error:
+            wrong.append(error)
+    if wrong:
+        raise wrong[0]
+
+
+def _ended(run: Run, served: endpoints.Served) -> str:
+    """End it; what is told of that. Raises FtuiError, OSError."""
+    target = get(served.target)
+    if not isinstance(target, Ending):
+        raise UsageError(f"{served.target} ends no endpoint", where=served.name)
+    there = target.end_export(run, served.name)
+    words = "has ended, and costs nothing more" if there else "had ended already"
+    return f"the endpoint of {run.name} on {target.title} {words}"

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from ftui.errors import TargetUnavailable
 from ftui.plan.hardware import Hardware
 from ftui.plan.offer import Market
 from ftui.plan.plan import Plan
@@ -17,6 +18,11 @@ from ftui.runs.stop import Answer
 from ftui.runtimes.find import Kind
 from ftui.targets.endpoint import Endpoint, Phase
 from ftui.targets.stored import Fetched, Heap
+
+
+class NotStarted(TargetUnavailable):
+    """The supervisor could not be started, or gave no sign of life: it may be at work on the run,
+    and what there is to know is in the run's folder."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from ftui.errors import UsageError
+from ftui.errors import ConfigError, FtuiError, UsageError
 from ftui.plan.plan import Plan
-from ftui.runs.model import Run
+from ftui.runs.cleanup import Level, clean
+from ftui.runs.model import Run, RunState
 from ftui.targets import get
 
 
@@ -38,7 +40,17 @@ def check_machine(plan: Plan) -> Plan:
 
 
 def write_documents(run: Run, plan: Plan) -> None:
-    """Write what the run's target adds to its folder. Raises what the target's `write` does."""
+    """Write what the run's target adds to its folder; where that is refused, the folder goes.
+
+    Raises what the target's `write` does.
+    """
     target = get(plan.target)
-    if isinstance(target, Documented):
+    if not isinstance(target, Documented):
+        return
+    try:
         target.write(run, plan)
+    except FtuiError as error:
+        if not isinstance(error, ConfigError):  # which says where in the folder's config it is
+            with contextlib.suppress(FtuiError, OSError):
+                clean(run, Level.EVERYTHING, if_still=RunState.CREATED)
+        raise

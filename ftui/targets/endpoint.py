@@ -36,7 +36,11 @@ class Endpoint:
 
 
 class Stage(StrEnum):
-    """How far a starting server is, in words; in this order, the first three on rented machines."""
+    """How far a starting server is, in words.
+
+    Those from STARTING on come in this order. The first three are of rented machines: dstack finds
+    a machine and fetches the image then, Modal makes the image ready before there is a machine.
+    """
 
     MACHINE = "waiting for a machine"
     MODEL = "downloading the base model, no GPU is paid for meanwhile"

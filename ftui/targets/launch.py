@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import Protocol, runtime_checkable
 
-from ftui.errors import FtuiError
+from ftui.errors import ConfigError, FtuiError
 from ftui.runs.cleanup import Level, clean
 from ftui.runs.model import Run, RunRecord, RunState
 from ftui.runs.store import read_record
-from ftui.targets.base import Target
+from ftui.targets.base import NotStarted, Target
 
 
 @runtime_checkable
@@ -24,8 +24,8 @@ class Remembering(Protocol):
 def launch(target: Target, run: Run) -> None:
     """Start a run that was just written; without it, when it is refused, there is no such run.
 
-    Its folder stays where the other side may have taken the run all the same, and where a log or
-    the error itself says that there is something to read in it. Raises what the target raises.
+    Its folder stays where the other side may have taken the run all the same, where a log in it
+    says something, and where its config is wrong. Raises what the target raises.
     """
     try:
         target.launch(run)
@@ -38,6 +38,8 @@ def launch(target: Target, run: Run) -> None:
 
 def _matters(target: Target, run: Run, error: FtuiError) -> bool:
     """Whether there is anything in the folder but what was written for the launch."""
+    if isinstance(error, NotStarted | ConfigError):
+        return True
     known = isinstance(target, Remembering) and target.is_known(read_record(run))
     told = any(log.stat().st_size for log in run.folder.glob("*.log"))
-    return known or told or run.events_file.exists() or str(run.folder) in str(error)
+    return known or told or run.events_file.exists()

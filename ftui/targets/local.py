@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ftui import paths
-from ftui.errors import RuntimeMissing, TargetUnavailable
+from ftui.errors import RuntimeMissing
 from ftui.estimate.architecture import CannotSay
 from ftui.estimate.estimate import estimate
 from ftui.estimate.fit import Fit, fits, usable_gib
@@ -26,7 +26,7 @@ from ftui.runs.stop import Answer, stop
 from ftui.runs.supervise import Orders
 from ftui.runtimes import Kind, find, require
 from ftui.runtimes.model_shape import find_shape
-from ftui.targets.base import GoingOn, Problem
+from ftui.targets.base import GoingOn, NotStarted, Problem
 from ftui.targets.machine import detect
 from ftui.targets.refusals import only_on_dstack
 
@@ -76,7 +76,7 @@ class LocalTarget:
         """Start the run under a supervisor of its own; returns when its trainer has started.
 
         Takes well under a second. Raises RuntimeMissing, RunNotFound, UsageError when it is running
-        already, or TargetUnavailable with the reason.
+        already, or NotStarted with the reason.
         """
         require(Kind.TRAIN)
         if going_on is not None:
@@ -94,7 +94,7 @@ class LocalTarget:
 
 
 def _launch(run: Run, going_on: GoingOn) -> None:
-    """Raises TargetUnavailable."""
+    """Raises NotStarted."""
     try:
         words = json.loads(_start_supervisor(run, going_on))
     except ValueError:
@@ -103,8 +103,8 @@ def _launch(run: Run, going_on: GoingOn) -> None:
         raise _not_started(run, str(words["why"]))
 
 
-def _not_started(run: Run, why: str) -> TargetUnavailable:
-    return TargetUnavailable("the run could not be started", where=str(run.folder), why=why)
+def _not_started(run: Run, why: str) -> NotStarted:
+    return NotStarted("the run could not be started", where=str(run.folder), why=why)
 
 
 def _start_supervisor(run: Run, going_on: GoingOn) -> bytes:

@@ -43,7 +43,19 @@ class Priced(Protocol):
 
 
 @runtime_checkable
-class Exporting(Protocol):
+class Ending(Protocol):
+    """A target on which an endpoint may be left, that it ends."""
+
+    def end_export(self, run: Run, name: str) -> bool:
+        """End an endpoint of the run, by its name there; whether there was one.
+
+        Raises TargetUnavailable, TimedOut, UsageError (somebody uses it), OSError.
+        """
+        ...
+
+
+@runtime_checkable
+class Exporting(Ending, Protocol):
     """A target that can leave an endpoint in place."""
 
     def export(
@@ -54,12 +66,5 @@ class Exporting(Protocol):
         Building takes minutes the first time; `tell` hears how it goes. It is noted among the
         run's endpoints (runs/endpoints.py) until end_export has seen it gone. Raises RunFailed
         where there is nothing to serve, TargetUnavailable, OSError.
-        """
-        ...
-
-    def end_export(self, run: Run, name: str) -> bool:
-        """End an endpoint of the run, by its name there; whether there was one.
-
-        Raises TargetUnavailable, TimedOut, OSError.
         """
         ...

@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 from ftui.text import counted
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_OLD_TRY = re.compile(r"out\.\d+")
+"""Where lies what a later try had no use for (runs/old_try.py)."""
 _LOG = "feed"
 _INPUTS = "inputs"
 _ENDPOINT = "endpoint"
@@ -83,6 +85,10 @@ def _name(parts: tuple[str, ...]) -> str:
     below = parts[1] if parts[0] == "out" and len(parts) > 2 else ""
     if _CHECKPOINT.fullmatch(below) or below == "merged":
         return below
+    if _OLD_TRY.fullmatch(parts[0]):
+        return "set-aside"
+    if len(parts) == 1 and (parts[0].endswith(".log") or parts[0] == "events.jsonl"):
+        return "log"
     folders = {"out": "weights", _LOG: "log", _INPUTS: "inputs", _ENDPOINT: "endpoint"}
     return folders.get(parts[0], "other")
 
@@ -90,6 +96,7 @@ def _name(parts: tuple[str, ...]) -> str:
 _WORDS = {
     "weights": "adapter, or whole model",
     "merged": "adapter in its base",
+    "set-aside": "of earlier tries",
     "log": "log and events",
     "inputs": "rows, model: sent along",
     "endpoint": "what is served there",
@@ -99,9 +106,10 @@ _FOLDERS = {"merged": "out/merged", "log": _LOG, "inputs": _INPUTS, "endpoint": 
 
 
 def _heap(name: str, files: tuple[StoredFile, ...]) -> Heap:
-    if name in _WORDS:
-        return Heap(name, _WORDS[name], files, _FOLDERS.get(name))
-    return Heap(name, "can be resumed from", files, f"out/{name}")
+    folder = _FOLDERS.get(name) if name in _WORDS else f"out/{name}"
+    alone = folder is not None and all(file.path.startswith(f"{folder}/") for file in files)
+    words = _WORDS.get(name, "can be resumed from")
+    return Heap(name, words, files, folder if alone else None)
 
 
 def _order(heap: Heap) -> tuple[int, int]:

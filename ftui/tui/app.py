@@ -209,15 +209,15 @@ class FtuiApp(App[ExitCode]):
             self._floor = 2
             self.push_screen(monitor)
 
-    def open_chat(self, run: Run, *, anywhere: bool = False) -> None:
+    def open_chat(self, run: Run, *, anywhere: bool = False, ask: bool = True) -> None:
         """Talk with a run's model.
 
         Where it is served is asked first, when it was trained on a rented machine: that one or this
-        one; with `anywhere`, all there are.
+        one; with `anywhere`, all there are; without `ask` it is this one, which costs nothing.
         """
         from ftui.tui.screens.where import WhereScreen, rented_for
 
-        places = rented_for(run, anywhere=anywhere)
+        places = rented_for(run, anywhere=anywhere) if ask else []
         if not places:
             self.push_screen(self._chat(run))
             return

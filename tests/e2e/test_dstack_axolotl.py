@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -68,6 +69,7 @@ async def test_one_command_trains_on_dstack_and_the_adapter_that_came_home_is_se
     play_tensorboard(dstack, python)
     with training(home) as command:
         wait_for(lambda: command.poll() is not None or trained(), "the training", LIMIT)
+        assert command.poll() is None, command.communicate()[0]
         with attached(find("latest")) as board:
             wait_for(lambda: "train/loss" in scalars(board), "TensorBoard", LIMIT)
         (dstack.container(find("latest").name) / "seen").touch()
@@ -131,20 +133,37 @@ def trained() -> bool:
 
 @contextlib.contextmanager
 def attached(run: Run) -> Iterator[str]:
-    """`dstack attach`, and where it forwards the container's TensorBoard to."""
-    with subprocess.Popen(
-        [DSTACK, "attach", run.name],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    ) as command:
+    """`dstack attach`, and where it forwards the container's TensorBoard to.
+
+    ssh makes a socket in the person's HOME, whose whole path may have 108 characters.
+    """
+    with (
+        tempfile.TemporaryDirectory() as short,
+        subprocess.Popen(
+            [DSTACK, "attach", run.name],
+            env=os.environ | {"HOME": str(at(Path(short, "home"), Path.home()))},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        ) as command,
+    ):
         assert command.stdout is not None
         try:
-            ports = (re.search(r"localhost:(\d+) -> 6006", line) for line in command.stdout)
-            yield next(f"http://127.0.0.1:{port[1]}" for port in ports if port)
+            told = ""
+            while not (port := re.search(r"localhost:(\d+) -> 6006", told)):
+                line = command.stdout.readline()
+                assert line, f"dstack attach ended: {told}"
+                told += line
+            yield f"http://127.0.0.1:{port[1]}"
         finally:
             command.kill()
+
+
+def at(link: Path, folder: Path) -> Path:
+    """Another name of a folder."""
+    link.symlink_to(folder)
+    return link
 
 
 def scalars(board: str) -> str:

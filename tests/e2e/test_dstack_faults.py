@@ -29,9 +29,8 @@ from tests.standins.dstack_host.person import (
     logged_in,
     reads_live,
     same_weights,
-    told_in_order,
 )
-from tests.standins.runs import allow, failure_words, history, state, wait_for
+from tests.standins.runs import allow, failure_words, history, state, told_in_order, wait_for
 
 LIMIT = 300.0
 """Seconds for dstack to start or to end a container, on a busy machine too."""

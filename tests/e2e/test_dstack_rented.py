@@ -24,11 +24,10 @@ from tests.standins.dstack_host.person import (
     paid,
     reads_live,
     same_weights,
-    told_in_order,
 )
 from tests.standins.dstack_host.rented import rented
 from tests.standins.dstack_host.wire import wire
-from tests.standins.runs import allow, failure_words, history, state, wait_for
+from tests.standins.runs import allow, failure_words, history, state, told_in_order, wait_for
 
 LIMIT = 400.0
 STEPS = 4

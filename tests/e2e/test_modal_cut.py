@@ -11,7 +11,6 @@ import pytest
 
 from ftui.runs import store
 from ftui.runs.model import RunState
-from ftui.runs.tail import EventFollower
 from tests.standins import secrets
 from tests.standins.modal_server.lab import Lab, lab
 from tests.standins.modal_server.people import (
@@ -24,7 +23,7 @@ from tests.standins.modal_server.people import (
     log_of,
 )
 from tests.standins.modal_server.wire import Network
-from tests.standins.runs import failure_words, history, state, wait_for
+from tests.standins.runs import failure_words, history, state, told_in_order, wait_for
 
 CUT_SECONDS = 60.0
 STEPS = 10
@@ -74,9 +73,7 @@ def test_a_minute_without_a_network_loses_and_doubles_nothing(modal: Lab, networ
     let(modal, run, STEPS)
     come_to_end(run)
     assert state(run) is RunState.DONE, failure_words(run)
-    of_ftui = ("launched", "exit", "cost", "phase", "silent", "heard")
-    told = [one for one in EventFollower(run).poll() if one.kind not in of_ftui]
-    assert [f"{event.kind}:{event.step}" for event in told] == truth.read_text().split()
+    assert told_in_order(run) == truth.read_text().split()
     steps = [point.step for point in history(run).series["loss"]]
     assert steps == list(range(1, STEPS + 1))
     log = log_of(run)

@@ -38,7 +38,7 @@ from tests.standins.modal_server.people import (
     plan_of,
 )
 from tests.standins.modal_server.state import TOKEN
-from tests.standins.runs import failure_words, history, state, wait_for
+from tests.standins.runs import failure_words, history, state, told_in_order, wait_for
 
 STEPS = 6
 
@@ -110,9 +110,7 @@ def test_a_run_outlives_its_follower_and_a_lost_connection(
     assert state(run) is RunState.DONE, failure_words(run)
     assert told_steps(run) == list(range(1, STEPS + 1))
     truth = (container / "truth").read_text().split()
-    told = [f"{event.kind}:{event.step}" for event in EventFollower(run).poll()]
-    of_ftui = ("launched", "exit", "cost", "phase", "silent", "heard")
-    assert [one for one in told if one.partition(":")[0] not in of_ftui] == truth
+    assert told_in_order(run) == truth
     assert cost_of(run).an_hour == 0
     log = run.log_file.read_text()
     assert log.count(f"asked to train {STEPS} steps") == 1

@@ -75,6 +75,11 @@ def play(modal: Lab, behaviour: str = "") -> None:
     modal.play(f'{noted}; FTUI_STANDIN={behaviour} exec {sys.executable} {_VLLM} "$@"', "vllm")
 
 
+def starts(modal: Lab) -> int:
+    """How often a container of an endpoint began."""
+    return sum(one.starts for one in modal.state.doors.values())
+
+
 def end_vllm(modal: Lab) -> None:
     """As a crash of it does."""
     os.kill(int((modal.root / "vllm.pid").read_text()), signal.SIGKILL)
@@ -117,7 +122,7 @@ async def test_base_and_tuned_answer_who_has_the_key_and_nothing_is_left(
     assert nothing_is_left(modal, run)
     log = (run.folder / "serve.log").read_text()
     assert "Starting vLLM" in log
-    assert re.search(r"\nmodal: ended; about \$0\.\d\d: L4 for \d+ s\n$", log)
+    assert re.search(r"\nmodal: ended; about \$0\.\d\d: L4 for (\d+ min ?)?(\d+ s)?\n$", log)
     assert not holding(key, modal.root, run.folder)
 
 
@@ -162,7 +167,7 @@ def test_ftui_chat_on_modal(modal: Lab, run: Run) -> None:
     assert done.stdout == "base   I am base\ntuned  I am tuned\n"
     for words in ("fetching the image", "waiting for a machine", "ready"):
         assert words in done.stderr
-    assert re.search(r"✓ ended; about \$0\.\d\d: L4 for \d+ s\n$", done.stderr)
+    assert re.search(r"✓ ended; about \$0\.\d\d: L4 for (\d+ min ?)?(\d+ s)?\n$", done.stderr)
     assert nothing_is_left(modal, run)
     command = (run.folder / "serve.log").read_text()
     assert "--max-lora-rank 8" in command
@@ -205,13 +210,23 @@ def talking(run: Run) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     assert chat.stdin is not None
-    assert chat.stderr is not None
     with chat:
-        assert any("ready" in line for line in chat.stderr)
+        comes_to(chat, "vLLM: ready")
         yield chat
         chat.stdin.close()
-        assert any("ended; about $" in line for line in chat.stderr)
+        comes_to(chat, "ended; about $")
     assert chat.returncode == 0
+
+
+def comes_to(chat: subprocess.Popen[str], words: str) -> None:
+    """Wait until it says so; fails with all that it said where it ends before."""
+    assert chat.stderr is not None
+    said: list[str] = []
+    for line in chat.stderr:
+        said.append(line)
+        if words in line:
+            return
+    raise AssertionError("".join(said))
 
 
 def tell(chat: subprocess.Popen[str], question: str) -> None:
@@ -256,16 +271,18 @@ def test_a_base_model_that_may_not_be_downloaded_costs_no_gpu(
     modal: Lab, of_hub: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modal.play("echo 401 Client Error: it is gated; exit 1", "hf")
+    before = starts(modal)
     done = ftui("chat", of_hub.name, "--on", "modal")
     assert done.returncode == 1, done.stderr
     assert "could not be downloaded: 401 Client Error: it is gated" in done.stderr
     assert "serve.log" in done.stderr
-    assert all(not one.starts for one in list(modal.state.doors.values())[-1:])
+    assert starts(modal) == before
     assert nothing_is_left(modal, of_hub)
     monkeypatch.setenv("FTUI_SERVE_KEY", KEY)
     done = ftui("export", of_hub.name, "--serve", "modal")
     assert done.returncode == 1, done.stderr
     assert "401 Client Error" in done.stderr
+    assert starts(modal) == before
     assert nothing_is_left(modal, of_hub)
 
 
@@ -313,9 +330,8 @@ def test_an_ftui_that_is_killed_leaves_nothing(modal: Lab, run: Run) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert asking.stderr is not None
     with asking:
-        assert any("ready" in line for line in asking.stderr)
+        comes_to(asking, "vLLM: ready")
         assert len(modal.deployed()) == 1
         asking.kill()
     wait_for(lambda: not modal.deployed(), "the end of the endpoint", LIMIT)
@@ -330,8 +346,7 @@ def test_one_whose_guard_is_killed_too_is_seen_and_can_be_ended(modal: Lab, run:
         stderr=subprocess.PIPE,
         text=True,
     ) as chat:
-        assert chat.stderr is not None
-        assert any("ready" in line for line in chat.stderr)
+        comes_to(chat, "vLLM: ready")
         [served] = endpoints.known(run)
         assert "◆" not in ftui("runs").stdout, "somebody takes that one away"
         assert served.keeper is not None

@@ -31,7 +31,14 @@ from ftui.targets.local import LocalTarget
 LocalTarget().launch(Run(pathlib.Path(sys.argv[1])))
 time.sleep(3600)
 """
+_OF_FTUI = ("launched", "phase", "cost", "silent", "heard", "stop_passed_on", "exit")
 _TRAINER = Path(__file__).with_name("scripted_trainer.py")
+
+
+def told_in_order(run: Run) -> list[str]:
+    """All that the trainer has told, in the words of the scripted trainer's file `truth`."""
+    told = [event for event in EventFollower(run).poll() if event.kind not in _OF_FTUI]
+    return [f"{event.kind}:{event.step}" for event in told]
 
 
 def make_run(steps: int = 3, manner: str = "", config: str = "") -> Run:

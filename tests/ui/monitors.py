@@ -48,7 +48,7 @@ class Stage(FtuiApp):
         self.resumed.append(fix.after if fix is not None else "as it is")
         return Resumption(None, (), 0)
 
-    def open_chat(self, run: Run, *, anywhere: bool = False) -> None:
+    def open_chat(self, run: Run, *, anywhere: bool = False, ask: bool = True) -> None:
         self.chats.append(run)
 
     def exit(self, result: Any = None, return_code: int = 0, message: Any = None) -> None:

@@ -49,10 +49,14 @@ class Cloud:
         self, run: Run, on_phase: Callable[[Phase], None], hours: float
     ) -> AsyncIterator[Endpoint]:
         self.hours.append(hours)
+        log = run.folder / "serve-2.log"
         for phase in self.phases:
-            on_phase(phase)
-        await self.go_on.wait()
-        yield Endpoint("http://loopback", tuned="tuned", terms=TERMS)
+            on_phase(dataclasses.replace(phase, log_file=log))
+        try:
+            await self.go_on.wait()
+            yield Endpoint("http://loopback", tuned="tuned", terms=TERMS)
+        finally:
+            log.write_text("modal: ended; about $0.06: [b]L4[/b] for 3 min\n")
 
 
 class Opened(FtuiApp):
@@ -125,6 +129,26 @@ async def test_the_rented_machine_is_told_of_while_it_starts_and_while_one_talks
         cloud.go_on.set()
         await shows(pilot, "ask both …", f"ftui · chat · {TERMS}")
         assert cloud.hours == [1.0]
+
+
+@pytest.mark.parametrize("ready", [False, True])
+async def test_who_leaves_is_told_what_it_cost_even_before_it_was_ready(
+    run: Run, models: Models, cloud: Cloud, ready: bool
+) -> None:
+    trained_on(run, "cloud")
+    cloud.phases = [Phase(Stage.IMAGE, 1), Phase(Stage.STARTING, 70)]
+    app = Opened(models)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.open_chat(run)
+        await shows(pilot, "L4 · $1.12/h")
+        await pilot.press("down", "enter")
+        await shows(pilot, "● vLLM starts")
+        if ready:
+            cloud.go_on.set()
+            await shows(pilot, "ask both …")
+        await pilot.press("escape")
+        await shows(pilot, "about $0.06", "[b]L4[/b]")
+        assert len(app.screen_stack) == 1
 
 
 async def test_a_price_that_nobody_can_tell_says_why_and_esc_rents_nothing(

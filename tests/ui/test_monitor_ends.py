@@ -243,6 +243,25 @@ async def test_what_cannot_go_on_says_why(run: Run) -> None:
         await until(pilot, lambda: app.resumed == ["as it is"])
 
 
+async def test_a_machine_is_not_rented_again_by_one_key(run: Run) -> None:
+    store.write_record(run, replace(store.read_record(run), target="modal"))
+    train(run, 20)
+    tell(run, "stop_requested", 20, at=1006)
+    tell(run, "exit", at=1007, code=0)
+    app = Stage(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "▲ stopped", "r resume")
+        await pilot.press("r")
+        await shows(pilot, f"Resume {run.name}?", "Modal is asked for a machine")
+        await pilot.press("escape")
+        await shows(pilot, "▲ stopped", "r resume")
+        assert app.resumed == []
+        await pilot.press("r")
+        await shows(pilot, f"Resume {run.name}?")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.resumed == ["as it is"])
+
+
 async def test_what_it_would_go_on_from_is_what_is_there(run: Run) -> None:
     train(run, 160)
     kept = keep(run, 150)

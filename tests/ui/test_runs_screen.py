@@ -18,8 +18,8 @@ from textual.screen import Screen
 from ftui import paths
 from ftui.runs import endpoints, process, store
 from ftui.runs.endpoints import Served
-from ftui.runs.listing import FIRST_RUN
-from ftui.runs.model import ProcessId, Run, RunRecord
+from ftui.runs.listing import FIRST_RUN, Entry
+from ftui.runs.model import ProcessId, Run, RunRecord, RunState
 from ftui.runs.resume import Resumption
 from ftui.targets.resume import Fix
 from ftui.tui.app import FtuiApp, Glyphs, Runs, Watch
@@ -27,6 +27,7 @@ from ftui.tui.screens import deeds
 from ftui.tui.screens.compare import CompareScreen
 from ftui.tui.screens.monitor import MonitorScreen
 from ftui.tui.screens.runs import RunsScreen
+from ftui.tui.widgets.run_rows import Layout
 from ftui.tui.widgets.run_table import RunTable
 from tests.ui.conftest import LIMIT, screen_text, shows, until
 
@@ -40,10 +41,15 @@ class Stage(FtuiApp):
     def __init__(self, *words: str, glyphs: Glyphs = "braille") -> None:
         super().__init__(Runs(words), glyphs=glyphs)
         self.stopped: list[Run] = []
+        self.answer = "It [b]saves[/b], then ends."
         self.resumed: list[Run] = []
 
     def _runs(self, words: tuple[str, ...] = (), sort: str = "newest") -> Screen[Any]:
-        return RunsScreen(words, sort, stop=self.stopped.append, resume=self._resume)
+        return RunsScreen(words, sort, stop=self._stop, resume=self._resume)
+
+    def _stop(self, run: Run) -> str:
+        self.stopped.append(run)
+        return self.answer
 
     def _resume(self, run: Run, fix: Fix | None, if_still: Resumption | None) -> Resumption:
         assert if_still is not None
@@ -142,7 +148,7 @@ async def test_an_endpoint_that_was_left_is_seen_and_ended(
     three: dict[str, Run], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     birch = three["birch"]
-    endpoints.note(birch, Served("modal", "ftui-birch-serve"))
+    endpoints.note(birch, Served("modal", "ftui-birch-serve", until=time.time() + HOUR))
 
     def end_left(run: Run, tell: Callable[[str], None]) -> None:
         endpoints.forget(run, "ftui-birch-serve")
@@ -151,8 +157,8 @@ async def test_an_endpoint_that_was_left_is_seen_and_ended(
     monkeypatch.setattr(deeds, "end_left", end_left)
     app = Stage()
     async with app.run_test(size=size, notifications=True) as pilot:
-        text = await shows(pilot, "3 runs", "◆ modal")
-        [row] = [each for each in text.splitlines() if "◆" in each]
+        text = await shows(pilot, "3 runs", "◆ modal until " if size[0] >= 100 else "◆")
+        [row] = [each for each in text.splitlines() if "◆" in each and "state" not in each]
         assert "nano-birch" in row
         assert "end ◆" not in text, "that is no deed for the run under the cursor"
         await pilot.press("down")
@@ -162,6 +168,21 @@ async def test_an_endpoint_that_was_left_is_seen_and_ended(
         await pilot.press("enter")
         await shows(pilot, "✓ the endpoint of")
         await until(pilot, lambda: "◆" not in screen_text(app))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_endpoints_leave_room_for_the_rest(width: int) -> None:
+    left = tuple(Served("modal", name, until=4e9) for name in ("ftui-a-serve", "ftui-a-1a2b"))
+    name, now = "nano-sql-lora-1123-amber", time.time()
+    full = Entry(Run(Path(name)), RunState.NUMBERS_LOST, "nano", "modal", 12000, 30000, 1.4, now)
+    for count in (1, 2):
+        entries = [replace(full, left=left[:count])]
+        layout = Layout(entries, width)
+        for pieces in (layout.head(), layout.row(entries[0], 2**30, "A", here=True)):
+            words = "".join(text for text, _ in pieces)
+            assert len(words.rstrip()) <= width
+            assert "◆" in words or "endpoint" in words
+            assert "amber" in words or "name" in words
 
 
 async def test_what_happens_is_seen_live_and_the_cursor_stays_on_its_run(
@@ -348,12 +369,13 @@ async def test_a_comparison_grows_and_shows_evaluations_too(three: dict[str, Run
 
 async def test_stop_asks_once(three: dict[str, Run]) -> None:
     app = Stage()
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await shows(pilot, "x stop")
         await pilot.press("x")
         await shows(pilot, "Stop nano-amber?")
         await pilot.press("escape", "x", "enter")
-        await until(pilot, lambda: app.stopped == [three["amber"]])
+        await shows(pilot, app.answer)
+        assert app.stopped == [three["amber"]]
         await pilot.press("down")
         assert "x stop" not in await shows(pilot, "▸   ✓ done")
 

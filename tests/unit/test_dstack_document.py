@@ -234,14 +234,13 @@ NOW = 1_000_000
 """What the container's clock says."""
 
 
-def job(folder: Path, made: Wish, trainer: str) -> subprocess.CompletedProcess[str]:
-    """job.sh with this trainer, run to its end."""
+def job(folder: Path, made: Wish, trainer: str, **others: str) -> subprocess.CompletedProcess[str]:
+    """job.sh with this trainer and other programs of the test's own, run to its end."""
     programs = folder / "programs"
     programs.mkdir(parents=True)
-    (programs / "axolotl").write_text(f"#!/bin/sh\n{trainer}\n")
-    (programs / "axolotl").chmod(0o755)
-    (programs / "date").write_text(f"#!/bin/sh\necho {NOW}\n")
-    (programs / "date").chmod(0o755)
+    for name, script in {"date": f"echo {NOW}", "axolotl": trainer, **others}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
     (folder / "job.sh").write_text(job_script.script(made))
     return subprocess.run(
         ["sh", str(folder / "job.sh")],
@@ -303,20 +302,52 @@ def test_the_end_of_all_tries_may_come_first(
     assert "its time is over: that of all tries together" in done.stdout
 
 
+LATE = f"[ -e asked ] && echo {NOW + 1000} || echo {NOW}; touch asked"
+"""A `date` that lets much time pass after its first answer."""
+
+
+@pytest.mark.parametrize("ears", ["", "trap '' TERM"], ids=["it hears", "it is killed"])
 def test_what_trains_on_is_ended_in_time_for_its_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ears: str
 ) -> None:
     (tmp_path / "fetched").touch()
+    (tmp_path / "out").mkdir()
     monkeypatch.setattr(options, "LEAST_GRACE_SECONDS", 2)
+    monkeypatch.setattr(job_script, "_KILL_SECONDS", 1)
     made = wish(tmp_path, options=Options(max_duration="3s"))
-    done = job(tmp_path, made, "mkdir out; exec sleep 50")
-    assert done.returncode == 124
+    done = job(tmp_path, made, f"{ears}\nwhile :; do sleep 0.1; done", date=LATE)
+    assert done.returncode in ((124, 137) if ears else (124,))
     assert "its time was over before it had saved and ended\n" in done.stdout
-    assert done.stdout.splitlines()[-1] == "@ftui ready 124"
+    assert done.stdout.splitlines()[-1] == f"@ftui ready {done.returncode}"
+
+
+def test_what_fails_by_itself_is_not_said_to_be_late(tmp_path: Path, soon: Options) -> None:
+    (tmp_path / "fetched").touch()
+    done = job(tmp_path, wish(tmp_path, options=soon), "mkdir out; kill -9 $$")
+    assert done.returncode == 137
+    assert "its time was over" not in done.stdout
+
+
+CLOCK = """
+case $1 in --foreground) shift 4; exec "$@";; esac
+until [ -e ended ]; do sleep 0.1; done
+touch fired; exit 124
+"""
+"""A `timeout` whose time is over once the test says so."""
+ENDS = """
+mkdir out
+(
+  until grep -q ftui-end events.jsonl; do sleep 0.1; done
+  touch ended
+  until [ -e fired ]; do sleep 0.1; done
+  sleep 1; touch fetched
+) &
+"""
+"""A trainer that ends at once; the time of its try is over while its results are waited for."""
 
 
 def test_nothing_is_asked_of_a_training_that_ended_by_itself(tmp_path: Path, soon: Options) -> None:
-    done = job(tmp_path, wish(tmp_path, options=soon), "mkdir out; (sleep 3; touch fetched) &")
+    done = job(tmp_path, wish(tmp_path, options=soon), ENDS, timeout=CLOCK)
     assert done.returncode == 0
     assert "stop_requested" not in done.stdout
     assert not (tmp_path / "stop").exists()

@@ -317,14 +317,17 @@ async def test_a_stop_waits_until_the_server_answers(run: Run, container: Path) 
         return told("terminated")
 
     server = Server(silent, silent, told("running"), told("running"), interrupted)
+    os.utime(run.stop_file, (0, 0))
     await follow(run, server)
     assert waits == ["dstack", "dstack", ""]
     assert store.state(run) is RunState.STOPPED
+    assert run.stop_file.stat().st_mtime > 0, "impatience begins when it was passed on"
 
 
-async def test_a_trainer_that_cannot_be_asked_is_interrupted(
-    run: Run, container: Path, tmp_path: Path
+async def test_a_trainer_that_stays_out_of_reach_is_interrupted(
+    run: Run, container: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ftui.targets.dstack.follow._UNTOLD_SECONDS", 0.0)
     (tmp_path / "programs" / "ssh").write_text("#!/bin/sh\necho refused >&2; exit 255\n")
     run.stop_file.touch()
     server = Server(told("running"), told("running"), told("terminated"))
@@ -332,6 +335,49 @@ async def test_a_trainer_that_cannot_be_asked_is_interrupted(
     await follow(run, server)
     assert server.stopped == [False]
     assert "could not be asked to save" in run.log_file.read_text()
+    assert read_history(run).stop_became == "interrupted"
+    assert "asked to save and end" not in run.log_file.read_text()
+
+
+async def test_a_trainer_that_is_out_of_reach_for_a_moment_is_asked_later(
+    run: Run, container: Path, tmp_path: Path
+) -> None:
+    ssh = tmp_path / "programs" / "ssh"
+    ssh.rename(ssh.with_name("later"))
+    fails = '#!/bin/sh\nmv -- "$(dirname "$0")/later" "$0"; echo reset >&2; exit 255\n'
+    ssh.write_text(fails)
+    ssh.chmod(0o755)
+    run.stop_file.touch()
+
+    def until_asked() -> Any:
+        return told("terminated" if (container / "stop").exists() else "running")
+
+    server = Server(until_asked)
+    server.printed["one"] = event("train_begin") + event("step", 1)
+    await follow(run, server)
+    assert server.stopped == []
+    assert read_history(run).stop_became == ""
+    log = run.log_file.read_text()
+    assert log.count("could not be asked to save") == 1
+    assert "asked to save and end" in log
+
+
+async def test_a_stop_that_comes_once_training_has_ended_waits_for_nobody(
+    run: Run, container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[str] = []
+
+    def bring(*_: Any, **__: Any) -> int:
+        events.append(run.events_file, "stop_requested", through="dstack")
+        waits.append(read_history(run).stop_waits_for)
+        return 1
+
+    monkeypatch.setattr(results, "fetch", bring)
+    server = Server(until_fetched(container))
+    server.printed["one"] = event("train_begin") + event("saved", 9) + b"@ftui ready 0\r\n"
+    await follow(run, server)
+    assert waits == [""]
+    assert read_history(run).stop_became == "over"
 
 
 async def test_a_tripwire_stops_it(run: Run, container: Path) -> None:

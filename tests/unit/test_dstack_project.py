@@ -25,11 +25,8 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("FTUI_HOME", str(tmp_path / "ftui"))
     monkeypatch.delenv("DSTACK_PROJECT", raising=False)
-    shared = {"url": "http://127.0.0.1:9", "token": "t"}
-    logins = [{"name": "main", "default": True, **shared}, {"name": "lab", **shared}]
-    file = tmp_path / ".dstack" / "config.yml"
-    file.parent.mkdir()
-    file.write_text(yaml.safe_dump({"projects": logins}))
+    (tmp_path / ".dstack").mkdir()
+    logged_in(tmp_path, {"name": "main", "default": True}, {"name": "lab"})
 
 
 def plan(**machine: str) -> Plan:
@@ -45,6 +42,31 @@ def test_a_project_without_a_login_is_refused_with_those_that_there_are() -> Non
     problems = DstackTarget().problems(plan(project="moon"))
     assert [problem.what for problem in problems] == ["no login to the dstack project 'moon'"]
     assert "main, lab" in problems[0].hint
+
+
+def logged_in(folder: Path, *projects: dict[str, object]) -> None:
+    shared = {"url": "http://127.0.0.1:9", "token": "t"}
+    listed = [{**shared, **project} for project in projects]
+    (folder / ".dstack" / "config.yml").write_text(yaml.safe_dump({"projects": listed}))
+
+
+def test_where_none_is_the_default_one_the_person_chooses(tmp_path: Path) -> None:
+    logged_in(tmp_path, {"name": "main"}, {"name": "lab"})
+    problems = DstackTarget().problems(plan())
+    assert [problem.what for problem in problems] == [
+        "none of your dstack projects is the default one"
+    ]
+    assert "--machine project=NAME (main, lab)" in problems[0].hint
+    assert DstackTarget().problems(plan(project="lab")) == []
+    logged_in(tmp_path, {"name": "main"})  # the only one is meant
+    assert DstackTarget().problems(plan()) == []
+
+
+def test_a_token_that_cannot_be_sent_is_told_without_showing_it(tmp_path: Path) -> None:
+    logged_in(tmp_path, {"name": "main", "token": "tök"})
+    [problem] = DstackTarget().problems(plan())
+    assert problem.what == "the token of the dstack project 'main' has characters that no token has"
+    assert "tök" not in problem.hint
 
 
 def test_the_run_is_in_it_wherever_it_is_asked_about() -> None:
@@ -73,8 +95,7 @@ def fields(asked: Plan) -> set[str]:
 
 def test_the_wizard_asks_for_it_where_there_are_several(tmp_path: Path) -> None:
     assert "Project" in fields(plan())
-    one = {"name": "main", "url": "http://127.0.0.1:9", "token": "t"}
-    (tmp_path / ".dstack" / "config.yml").write_text(yaml.safe_dump({"projects": [one]}))
+    logged_in(tmp_path, {"name": "main"})
     assert "Project" not in fields(plan())
     assert "Project" in fields(plan(project="main"))  # what was said is shown
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ftui.errors import FtuiError, TargetUnavailable
+from ftui.errors import ConfigError, FtuiError, TargetUnavailable
 from ftui.plan.plan import start
 from ftui.plan.presets import find
 from ftui.runs import events, store
 from ftui.runs.model import Run, RunRecord
-from ftui.targets.base import GoingOn
+from ftui.targets.base import GoingOn, NotStarted
 from ftui.targets.launch import launch
 from ftui.targets.local import LocalTarget
 from ftui.targets.prepare import prepare
@@ -72,9 +72,24 @@ def test_what_may_matter_stays(run: Run, target: Target) -> None:
     assert refused(run, target)
 
 
-def test_what_the_error_points_at_stays(run: Run) -> None:
-    error = TargetUnavailable("its log says why", where=str(run.log_file))
-    assert refused(run, Target(lambda run: None, error))
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [
+        (NotStarted("its supervisor gave no sign of life"), True),
+        (ConfigError("no such optimizer", where="config.yml:3"), True),
+        (TargetUnavailable("no machine", where="/some/where/else"), False),
+    ],
+    ids=["it may be at work", "its config is to be read", "a plain refusal"],
+)
+def test_an_error_that_speaks_of_the_folder_keeps_it(
+    run: Run, error: FtuiError, stays: bool
+) -> None:
+    assert refused(run, Target(lambda run: None, error)) is stays
+
+
+def test_a_refusal_that_names_the_folder_by_the_way_leaves_no_run(run: Run) -> None:
+    error = TargetUnavailable("no machine", where=str(run.folder))
+    assert not refused(run, Target(lambda run: None, error))
 
 
 def test_a_project_without_machines_leaves_no_run(

@@ -20,7 +20,7 @@ from ftui.targets.dstack.serve.cargo import Cargo
 from ftui.targets.dstack.serve.document import Wish
 from ftui.targets.dstack.serve.start import endpoint_of
 from ftui.targets.dstack.target import DstackTarget
-from ftui.targets.endpoint import Phase, Stage
+from ftui.targets.endpoint import Phase, Stage, own_log
 from ftui.targets.renting import Priced
 from ftui.targets.vllm import client
 from ftui.targets.vllm.command import ServedModels
@@ -62,6 +62,18 @@ async def test_both_models_answer_through_dstack_and_then_it_has_ended(
     spec = dstack.runs[NAME]["spec"]["configuration"]
     assert (spec["max_duration"], spec["idle_duration"], spec["max_price"]) == ("30m", "5m", 4)
     assert not [file for file in run.folder.rglob("*") if file.is_file() and holds(file, TOKEN)]
+
+
+async def test_it_has_a_log_of_its_own_beside_another_server(
+    dstack: DstackServer, run: Run
+) -> None:
+    with own_log(run.folder) as other:
+        other.write("of the other one\n")
+        other.flush()
+        async with Where("dstack").serve(run, lambda phase: None) as endpoint:
+            assert endpoint.log_file == run.folder / "serve-2.log"
+        assert (run.folder / "serve.log").read_text() == "of the other one\n"
+    assert "ended after" in (run.folder / "serve-2.log").read_text()
 
 
 def holds(file: Path, text: str) -> bool:

@@ -15,10 +15,13 @@ import pytest
 
 from ftui import paths
 from ftui.errors import TargetUnavailable, TimedOut, UsageError
+from ftui.runs import endpoints
 from ftui.runs.model import Run
+from ftui.serve.place import end_left
 from ftui.targets.dstack import preflight
 from ftui.targets.dstack.serve import end, record, serving
 from ftui.targets.dstack.serve.record import Service
+from ftui.targets.dstack.target import DstackTarget
 from tests.standins.dstack_server import WAY, DstackServer
 from tests.standins.dstack_service import (
     NAME,
@@ -63,9 +66,34 @@ def test_the_end_of_ftui_is_the_end_of_the_service(
     ftui.send_signal(number)
     wait_for(lambda: dstack.ended == [NAME], "the end of the service")
     wait_for(lambda: not records(), "the end of the record")
+    assert endpoints.known(run) == ()
     ftui.wait(10)
     assert ftui.stdout is not None
     ftui.stdout.close()
+
+
+def test_what_a_killed_guard_left_behind_is_shown_and_can_be_ended(
+    dstack: DstackServer, run: Run
+) -> None:
+    ftui = chat()
+    assert endpoints.left(run) == ()
+    [served] = endpoints.known(run)
+    assert (served.target, served.name) == ("dstack", NAME)
+    os.kill(guards()[0], signal.SIGKILL)
+    wait_for(lambda: endpoints.left(run), "the end of the guard")
+    with pytest.raises(UsageError, match="is being served"):
+        DstackTarget().end_export(run, NAME)
+    assert dstack.ended == []
+
+    os.killpg(ftui.pid, signal.SIGKILL)
+    ftui.wait(10)
+    assert ftui.stdout is not None
+    ftui.stdout.close()
+    told: list[str] = []
+    end_left(run, told.append)
+    assert dstack.ended == [NAME]
+    assert "on dstack has ended" in told[0]
+    assert (records(), endpoints.known(run)) == ([], ())
 
 
 def test_what_a_killed_guard_left_behind_is_ended_by_the_next(
@@ -100,6 +128,7 @@ async def test_a_service_whose_guard_was_killed_ends_with_the_chat(
         assert dstack.ended == []
     assert dstack.ended == [NAME]
     assert records() == []
+    assert endpoints.known(run) == ()
     assert "ended after $0.42" in (run.folder / "serve.log").read_text()
 
 

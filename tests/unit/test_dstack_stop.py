@@ -17,7 +17,7 @@ from ftui.runs.lock import Busy
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.stop import Answer
 from ftui.runs.tail import read_history
-from ftui.targets.remote import supervised
+from ftui.targets.remote import passed_on, supervised
 from ftui.targets.remote.supervised import Supervised
 
 
@@ -57,6 +57,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervised, "_DELIVERY_SECONDS", 0.0)
 
 
+@pytest.fixture
+def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the test takes, all of it is within a moment."""
+    monkeypatch.setattr(supervised, "_AT_ONCE_SECONDS", 3600.0)
+
+
 def asked_long_ago(run: Run) -> None:
     os.utime(run.stop_file, (0, 0))
 
@@ -65,7 +71,7 @@ def test_it_is_asked_once_the_other_side_was_told(run: Run) -> None:
     def pass_on() -> None:
         while not run.stop_file.exists() or not read_history(run).stop_waits_for:
             time.sleep(0.01)
-        events.append(run.events_file, "stop_passed_on")
+        passed_on.note(run)
 
     follower = threading.Thread(target=pass_on)
     follower.start()
@@ -129,24 +135,47 @@ def test_what_is_not_at_work_is_not_stopped(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_whoever_ends_it_at_once_hears_that_nobody_can(run: Run) -> None:
-    target = Target(reaches=False)
+def test_nothing_is_ended_unsaved_while_the_first_request_is_on_its_way(run: Run) -> None:
+    target = Target()
     assert target.stop(run) is Answer.UNDELIVERED
     asked_long_ago(run)
     assert target.stop(run) is Answer.WAITS
-    target.reaches = True
+    assert target.ended == []
+
+
+@pytest.mark.usefixtures("slow_clock")
+def test_impatience_begins_once_the_other_side_was_told(run: Run) -> None:
+    events.append(run.events_file, "stop_requested", through="dstack")
+    run.stop_file.touch()
+    asked_long_ago(run)
+    passed_on.note(run)
+    target = Target()
+    assert target.stop(run) is Answer.ALREADY
+    asked_long_ago(run)
     assert target.stop(run) is Answer.ENDED
     assert target.ended == [run.name]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("impatient", "slow_clock")
 def test_two_who_ask_at_the_same_moment_ask_for_the_same(run: Run) -> None:
     target = Target()
     assert target.stop(run) is Answer.UNDELIVERED
     assert target.stop(run) is Answer.WAITS
-    events.append(run.events_file, "stop_passed_on")
+    passed_on.note(run)
     assert target.stop(run) is Answer.ALREADY
     assert target.ended == []
+
+
+@pytest.mark.parametrize(
+    ("became", "answer"),
+    [(passed_on.INTERRUPTED, Answer.INTERRUPTED), (passed_on.OVER, Answer.OVER)],
+)
+def test_nobody_is_told_that_it_saves_where_it_does_not(
+    run: Run, became: str, answer: Answer
+) -> None:
+    passed_on.note(run, became)
+    assert Target().stop(run) is answer
+    assert "it saves" not in answer.words("dstack")
 
 
 def test_an_end_that_fails_after_the_stop_was_told_is_an_error(run: Run) -> None:

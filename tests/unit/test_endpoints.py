@@ -21,7 +21,7 @@ from ftui.runs.listing import Listing
 from ftui.runs.model import ProcessId, Run, RunRecord
 from ftui.serve import place
 from ftui.serve.place import end_left, last_words
-from ftui.targets.endpoint import Endpoint, own_log
+from ftui.targets.endpoint import own_log
 
 LEFT = Served("modal", "ftui-amber-serve")
 
@@ -60,14 +60,16 @@ def test_one_that_stays_is_left_and_one_that_somebody_takes_away_is_not(run: Run
 
 def test_what_is_no_record_is_passed_over(run: Run) -> None:
     endpoints.note(run, LEFT)
-    for name, text in (("a.json", "{"), ("b.json", "[]"), ("c.json", '{"target": "x"}')):
+    huge = f'{{"target": "modal", "name": "x", "until": 1{"0" * 400}, "keeper": null}}'
+    texts = (("a", "{"), ("b", "[]"), ("c", '{"target": "x"}'), ("d", huge))
+    for name, text in ((f"{name}.json", text) for name, text in texts):
         (run.folder / endpoints.FOLDER / name).write_text(text)
     assert endpoints.known(run) == (LEFT,)
 
 
 @pytest.mark.parametrize(
     ("until", "words"),
-    [(None, "modal"), (1.0, "modal, its time is up"), (4e9, "modal until ")],
+    [(None, "modal"), (1.0, "modal, its time is up"), (4e9, "modal until 2096-10-0")],
 )
 def test_it_is_said_when_it_ends_by_itself(until: float | None, words: str) -> None:
     assert replace(LEFT, until=until).words.startswith(words)
@@ -142,13 +144,13 @@ def test_every_one_that_was_left_is_ended_and_no_other(
     endpoints.note(run, LEFT)
     endpoints.note(run, Served("modal", "ftui-amber-1a2b", 1.0))
     endpoints.note(run, Served("modal", "ftui-amber-3c4d", 1.0, me()))
-    target.answers = [False, TargetUnavailable("Modal does not answer")]
-    with pytest.raises(TargetUnavailable):
+    target.answers = [TargetUnavailable("Modal does not answer"), False]
+    with pytest.raises(TargetUnavailable, match="does not answer"):
         end_left(run, told.append)
-    assert target.ended == ["ftui-amber-1a2b"]
+    assert target.ended == [LEFT.name], "the other one, whatever became of the first"
     target.answers = [True]
     end_left(run, told.append)
-    assert target.ended == ["ftui-amber-1a2b", LEFT.name]
+    assert target.ended == [LEFT.name, "ftui-amber-1a2b"]
     assert "had ended already" in told[0]
     assert "has ended, and costs nothing more" in told[1]
     assert [one.name for one in endpoints.known(run)] == ["ftui-amber-3c4d"]
@@ -163,9 +165,8 @@ def test_two_servers_of_one_run_have_a_log_each_and_each_its_own_last_words(run:
         for log, dollars in ((first, 1), (second, 2)):
             log.write(f"modal: ended; about ${dollars}.00: L4 for 1 h\n")
             log.flush()
-            endpoint = Endpoint("http://x", log_file=Path(log.name))
-            assert last_words(endpoint) == f"ended; about ${dollars}.00: L4 for 1 h"
-    assert last_words(Endpoint("http://x")) == ""
+            assert last_words(Path(log.name)) == f"ended; about ${dollars}.00: L4 for 1 h"
+    assert last_words(None) == ""
     with own_log(run.folder) as again:
         assert Path(again.name).name == "serve.log"
         assert Path(again.name).read_text() == "", "what an earlier server said is gone"

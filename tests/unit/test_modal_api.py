@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,13 +14,14 @@ import pytest
 from modal import exception as told
 
 from ftui.errors import TargetUnavailable, TimedOut
-from ftui.runs import endpoints
+from ftui.runs import endpoints, process
 from ftui.runs.endpoints import Served
 from ftui.runs.model import Run
 from ftui.targets.modal import command, ending, serve_guard
 from ftui.targets.modal.api import RUNS, Api, Outcome
 from ftui.targets.modal.failures import Missing, Unreachable, in_words
 from ftui.targets.remote import patience
+from tests.standins.runs import wait_for
 
 # ── How a call ended ─────────────────────────────────────────────────────────────────────────
 
@@ -140,10 +142,41 @@ def test_the_guard_goes_on_whatever_modal_says(
     assert app.answers == []
     assert app.removed == ["/x/endpoint/1a2b"]
     assert endpoints.known(Run(tmp_path)) == ()
-    app.answers = [TargetUnavailable("Modal says no")]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "removed", "code", "words"),
+    [
+        (True, True, 0, ""),
+        (False, True, 1, "may still be on Modal"),
+        (True, False, 3, "has ended and costs nothing more, but its files"),
+    ],
+)
+def test_what_is_left_of_an_endpoint_is_told_as_it_is(
+    stopped: bool,
+    removed: bool,
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = TargetUnavailable("Modal says no")
+    app = Stubborn(*(() if stopped else (refused,)))
+
+    async def remove(path: str, volume: str = RUNS) -> None:
+        if not removed:
+            raise refused
+
+    monkeypatch.setattr(app, "remove", remove)
+    monkeypatch.setattr(serve_guard, "Api", lambda name: app)
+    monkeypatch.setattr(serve_guard, "until_let_go", lambda: None)
     monkeypatch.setattr(patience, "_SECONDS", -1.0)
-    with pytest.raises(TargetUnavailable):
-        asyncio.run(serve_guard._gone("ftui-x-1a2b", "x", Run(tmp_path)))
+    assert serve_guard.main("ftui-x-1a2b", "x", str(tmp_path)) == code
+    if code:
+        with pytest.raises(TargetUnavailable, match=words):
+            serve_guard._tell_of_rest(Run(tmp_path), "ftui-x-1a2b", "serve.log", code)
+    with pytest.raises(TimedOut, match="may still be on Modal"):
+        serve_guard._tell_of_rest(Run(tmp_path), "ftui-x-1a2b", "serve.log", None)
 
 
 # ── Modal's own command line ─────────────────────────────────────────────────────────────────
@@ -162,3 +195,31 @@ async def test_a_line_without_an_end_is_passed_over(
     await command.modal("deploy", folder=tmp_path, failed="it failed", tell=said.append)
     assert said[0] == "begun"
     assert said[-2:] == ["y" * 100000, "done"]
+
+
+DEPLOYS = """
+import asyncio, sys
+from pathlib import Path
+from ftui.targets.modal.command import modal
+asyncio.run(modal("deploy", folder=Path(sys.argv[1]), failed="it failed"))
+"""
+
+
+def test_it_ends_with_an_ftui_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would put in place what its guard has looked for already."""
+    (tmp_path / "modal.py").write_text(
+        "import os, sys, time\n"
+        "assert sys.argv[1:] == ['deploy'] and sys.stdin.read() == ''\n"
+        "with open('pid.new', 'w') as file: file.write(str(os.getpid()))\n"
+        "os.rename('pid.new', 'pid')\n"
+        "time.sleep(600)\n"
+    )
+    ftui = subprocess.Popen([sys.executable, "-c", DEPLOYS, str(tmp_path)])
+    wait_for((tmp_path / "pid").exists, "the command")
+    pid = int((tmp_path / "pid").read_text())
+    assert process.identify(pid) is not None
+    ftui.kill()
+    ftui.wait()
+    wait_for(lambda: process.identify(pid) is None, "the end of the command")

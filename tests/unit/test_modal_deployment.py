@@ -12,12 +12,15 @@ from typing import Any, Self
 
 import pytest
 
-from ftui.errors import UsageError
-from ftui.runs import store
+from ftui.errors import TargetUnavailable, UsageError
+from ftui.runs import endpoints, store
+from ftui.runs.endpoints import Served
 from ftui.runs.model import Run, RunRecord
-from ftui.targets.modal import app, deployment, gpu, market, modal_app, submit, volume
-from ftui.targets.modal.api import RUNS, Api
+from ftui.targets.modal import app, deployment, export, gpu, market, modal_app, submit, volume
+from ftui.targets.modal.api import RUNS, Api, Outcome
 from ftui.targets.modal.deployment import Machine, Wanted
+from ftui.targets.modal.failures import Unreachable
+from ftui.targets.remote import patience
 from ftui.targets.stored import Heap, StoredFile, heaps
 from ftui.targets.vllm.command import models_of
 
@@ -128,6 +131,72 @@ def test_it_is_chosen_and_priced_at_the_rates_of_now(
     }
 
 
+# ── Putting it in place ──────────────────────────────────────────────────────────────────────
+
+
+class Exports(Modal):
+    """A connection that is there at once, and whose answers a test says."""
+
+    def __init__(self, *outcomes: Outcome | Unreachable | None) -> None:
+        super().__init__()
+        self.outcomes = list(outcomes)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def spawn(self, *_: Any, failed: str) -> str:
+        return failed
+
+    async def outcome(self, call_id: str) -> Outcome | None:
+        answer = self.outcomes.pop(0)
+        if isinstance(answer, Unreachable):
+            raise answer
+        return answer
+
+
+@pytest.mark.parametrize("wrong", [TargetUnavailable("no room"), OSError("no room")])
+def test_an_endpoint_that_is_not_replaced_is_noted_as_it_was(
+    run: Run, monkeypatch: pytest.MonkeyPatch, wrong: Exception
+) -> None:
+    noted: list[Sequence[Served]] = []
+    ended: list[str] = []
+
+    async def put(*_: Any) -> str:
+        noted.append(endpoints.known(run))
+        raise wrong
+
+    monkeypatch.setattr(deployment, "wanted", asked)
+    monkeypatch.setattr(deployment, "put", put)
+    monkeypatch.setattr(export, "Api", lambda name: Exports())
+    monkeypatch.setattr(export, "end", lambda run, app: ended.append(app))
+    lasting = Served("modal", asked(run).app)
+    endpoints.note(run, lasting)
+    with pytest.raises(type(wrong), match="no room"):
+        export.export(run, "key", 2.0, lambda words: None)
+    [[meanwhile]] = noted
+    assert meanwhile.until is not None, "who looks meanwhile sees what is being put in place"
+    assert endpoints.known(run) == (lasting,)
+    assert ended == []
+    endpoints.forget(run, lasting.name)
+    with pytest.raises(type(wrong), match="no room"):
+        export.export(run, "key", None, lambda words: None)
+    assert ended == [lasting.name], "a new one goes again, whatever there is of it"
+
+
+async def test_a_download_waits_for_a_silent_modal_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deployment, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.0)
+    told: list[str] = []
+    silent = Unreachable("Modal does not answer")
+    await deployment.fetch(Exports(None, silent, silent, None, Outcome(0)), told.append)
+    assert told == ["Modal does not answer; this tries again for a while"]
+    monkeypatch.setattr(patience, "_SECONDS", -1.0)
+    with pytest.raises(Unreachable):
+        await deployment.fetch(Exports(None, silent), told.append)
+
+
 # ── What the volume keeps ────────────────────────────────────────────────────────────────────
 
 
@@ -139,17 +208,62 @@ def test_what_an_endpoint_reads_is_a_heap_that_stays_as_long_as_it_is_served(
     assert list(found) == ["weights", "endpoint", "everything"]
     assert found["endpoint"].folder == app.ENDPOINT
 
+    there(monkeypatch, "1a2b")
+    for name in ("endpoint", "everything"):
+        with pytest.raises(UsageError, match="the endpoint of amber reads it"):
+            volume.discard(run, found[name])
+
+
+def there(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
+    """Have endpoints of these names on Modal; what is removed from the volume."""
+    removed: list[str] = []
+
     class There(Api):
         async def __aenter__(self) -> Self:
             return self
 
         async def is_deployed(self) -> bool:
-            return self.app.endswith("-1a2b")
+            return self.app.rpartition("-")[2] in names
+
+        async def remove(self, path: str, volume: str = RUNS) -> None:
+            removed.append(path)
 
     monkeypatch.setattr(volume, "Api", There)
-    for name in ("endpoint", "everything"):
-        with pytest.raises(UsageError, match="the endpoint of amber reads it"):
+    return removed
+
+
+def test_one_that_was_deployed_by_hand_reads_the_run_s_own_files(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = ("out/adapter", "out/checkpoint-3/x", "inputs/rows", "feed/00001", "config.yml")
+    found = {heap.name: heap for heap in heaps(StoredFile(path, 1, 1.0) for path in paths)}
+    removed = there(monkeypatch, app.LEFT)
+    for name in ("weights", "inputs", "other", "everything"):
+        with pytest.raises(UsageError, match="reads it") as caught:
             volume.discard(run, found[name])
+        assert f"modal app stop {app.endpoint_app(app.place_of(run))}" in caught.value.hint
+    assert removed == []
+    for name in ("checkpoint-3", "log"):
+        volume.discard(run, found[name])
+    endpoints.note(run, Served("modal", app.endpoint_app(app.place_of(run))))
+    volume.discard(run, found["weights"])  # ftui's own has files of its own
+    top = f"/{app.place_of(run)}"
+    assert removed == [f"{top}/{path}" for path in ("out/checkpoint-3", "feed", "out/adapter")]
+
+
+def test_what_a_chat_uploads_at_this_moment_stays(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = there(monkeypatch)
+    endpoints.note(run, Served("modal", app.endpoint_app(app.place_of(run), "1a2b")))
+    files = [StoredFile("endpoint/1a2b/out/adapter", 1, 1.0), StoredFile("out/adapter", 1, 1.0)]
+    found = {heap.name: heap for heap in heaps(files)}
+    for name in ("endpoint", "everything"):
+        with pytest.raises(UsageError, match="reads it") as caught:
+            volume.discard(run, found[name])
+        assert "leave its chat" in caught.value.hint
+    volume.discard(run, found["weights"])
+    assert removed == [f"/{app.place_of(run)}/out/adapter"]
 
 
 # ── In its container ─────────────────────────────────────────────────────────────────────────

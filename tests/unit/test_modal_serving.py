@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import pytest
 
 from ftui.errors import RunFailed, TargetUnavailable, UsageError
 from ftui.plain import export
-from ftui.runs import store
+from ftui.runs import endpoints, store
 from ftui.runs.model import Run, RunRecord
 from ftui.targets.endpoint import Stage
 from ftui.targets.modal import app, deployment, gpu, market, modal_app, serving
+from ftui.targets.modal.api import Api
 from ftui.targets.modal.deployment import Machine, Wanted
 from ftui.targets.vllm.command import models_of
 
@@ -240,21 +242,18 @@ def test_the_end_of_vllm_is_told_with_its_reason_not_the_container_s(tmp_path: P
         "RuntimeError: vLLM ended with exit code 1\n"
     )
     with pytest.raises(RunFailed, match="does not start") as caught:
-        serving._refuse_ended(start_with(log))
+        serving._refuse_ended(start_with(io.StringIO(), log))
     assert caught.value.why == "ValueError: vLLM does not yet support DoRA."
     assert str(log) in caught.value.hint
     log.write_text("killed\nthe endpoint does not begin: vLLM ended with exit code -9\n")
     with pytest.raises(RunFailed) as caught:
-        serving._refuse_ended(start_with(log))
+        serving._refuse_ended(start_with(io.StringIO(), log))
     assert caught.value.why == "vLLM ended with exit code -9"
 
 
-def start_with(log: Path) -> serving._Start:
-    from ftui.targets.modal.api import Api
-
-    with log.open() as told:
-        machine = Machine("L4", 1)
-        start = serving._Start(Api("x"), log, told, lambda phase: None, machine, time.time())
+def start_with(told: IO[str], log: Path) -> serving._Start:
+    """A start that waits for a machine."""
+    start = serving._Start(Api("x"), log, told, lambda phase: None, Machine("L4", 1), time.time())
     start.reach(Stage.MACHINE)
     return start
 
@@ -348,8 +347,6 @@ def test_at_the_end_it_is_said_what_it_cost(reached: dict[Stage, float], words: 
 
 
 def test_what_it_cost_ends_with_its_hours(tmp_path: Path) -> None:
-    from ftui.targets.modal.api import Api
-
     with (tmp_path / "serve.log").open("w") as told:
         until = time.time() - 3600
         start = serving._Start(
@@ -358,3 +355,26 @@ def test_what_it_cost_ends_with_its_hours(tmp_path: Path) -> None:
         start.reached[Stage.STARTING] = time.monotonic() - 5400
         start.tell_cost()
     assert (tmp_path / "serve.log").read_text() == "modal: ended; about $0.56: L4 for 30 min\n"
+
+
+def test_what_it_cost_is_told_only_of_what_is_gone(run: Run) -> None:
+    log = run.folder / "serve.log"
+    start = start_with(log.open("w"), log)
+    endpoints.note(run, endpoints.Served("modal", start.api.app))
+    serving._tell_end(run, start)
+    assert log.read_text() == ""
+    endpoints.forget(run, start.api.app)
+    serving._tell_end(run, start)
+    assert log.read_text().startswith("modal: ended; ")
+    start.told.close()
+
+
+def test_a_log_that_finds_no_room_ends_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it is what this is about
+    monkeypatch.setattr(serving, "own_log", lambda folder: full)
+    with serving._log_in(run.folder) as told:
+        start = start_with(told, tmp_path)
+        start.tell("uploading the model")
+        start.tell_cost()

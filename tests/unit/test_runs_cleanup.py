@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,11 @@ from ftui import paths
 from ftui.cli import cli
 from ftui.errors import ExitCode, FtuiError, UsageError
 from ftui.plain.runs import clean as clean_up
-from ftui.runs import cleanup, lock, store
+from ftui.runs import cleanup, events, lock, store
 from ftui.runs.checkpoints import checkpoints
 from ftui.runs.cleanup import Level, Usage, clean, finish_removals, size_words, usage
 from ftui.runs.members import members
-from ftui.runs.model import Run, RunState
+from ftui.runs.model import ProcessId, Run, RunState
 from ftui.targets.local import LocalTarget
 from tests.standins import runs
 from tests.standins.runs import allow, wait_for
@@ -170,6 +171,22 @@ def test_a_run_that_is_a_link_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 # ── A removal that was killed ────────────────────────────────────────────────────────────────
+
+
+def test_a_run_elsewhere_whose_end_nobody_heard_of_is_kept(run: Run) -> None:
+    """It may be at work there, and cost: its folder is the only word on it."""
+    follower = ProcessId(pid=2**22, started=1.0)  # killed, or the machine was started again
+    record = replace(store.read_record(run), trainer=follower, supervisor=follower, target="dstack")
+    store.write_record(run, record)
+    events.append(run.events_file, "launched")
+    with pytest.raises(UsageError, match="may still be at work") as refused:
+        clean(run, Level.EVERYTHING, if_still=RunState.INTERRUPTED)
+    assert f"ftui watch {run.name}" in refused.value.hint
+    assert run.config_file.is_file()
+
+    events.append(run.events_file, "exit", code=1)
+    clean(run, Level.EVERYTHING)
+    assert not run.folder.exists()
 
 
 def test_half_a_removal_looks_like_no_run_and_is_finished_later(

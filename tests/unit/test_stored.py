@@ -44,6 +44,30 @@ def test_files_are_put_together_the_newest_checkpoint_first() -> None:
     assert (everything.folder, everything.size) == ("", 90)
 
 
+def test_what_a_run_of_this_machine_has_is_told_as_what_it_is() -> None:
+    found = {
+        heap.name: {file.path for file in heap.files}
+        for heap in heaps(
+            of(
+                "run.json",
+                "train.log",
+                "serve-2.log",
+                "events.jsonl",
+                "feed/00001",
+                "out.1/checkpoint-9/optimizer.pt",
+                "out.1/adapter_model.safetensors",
+                "out/debug.log",
+            )
+        )
+    }
+    assert list(found) == ["weights", "set-aside", "log", "other", "everything"]
+    assert found["log"] == {"train.log", "serve-2.log", "events.jsonl", "feed/00001"}
+    assert len(found["set-aside"]) == 2
+    assert found["weights"] == {"out/debug.log"}
+    [log] = [heap for heap in heaps(of("train.log", "feed/00001")) if heap.name == "log"]
+    assert log.folder is None, "not all of it is in the feed"
+
+
 def test_of_nothing_there_is_nothing() -> None:
     assert heaps([]) == ()
 

@@ -1,11 +1,13 @@
 """Nothing from outside may steer the terminal."""
 
+import re
+import time
 import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftui.text import duration, printable, shorten
+from ftui.text import clock, duration, printable, shorten
 
 
 @given(st.text())
@@ -39,3 +41,17 @@ def test_durations_read_like_people_say_them() -> None:
         "1 h",
         "2 h 5 min",
     ]
+
+
+def test_a_time_of_another_day_is_told_with_its_day() -> None:
+    for away in (-80_000, 0, 80_000):
+        assert re.fullmatch(r"\d\d:\d\d", clock(time.time() + away))
+    for away in (-90_000, 90_000):
+        then = time.time() + away
+        day = time.strftime("%Y-%m-%d", time.localtime(then))
+        assert re.fullmatch(rf"{day} \d\d:\d\d:\d\d", clock(then, "%H:%M:%S"))
+
+
+@given(st.floats() | st.integers())
+def test_any_number_makes_a_time(moment: float) -> None:
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d", clock(moment))

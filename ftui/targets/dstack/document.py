@@ -17,6 +17,7 @@ from ftui.plan.plan import Needs
 from ftui.targets.dstack.login import VARIABLE
 from ftui.targets.dstack.options import Options
 from ftui.targets.dstack.parcel import Parcel
+from ftui.targets.dstack.room import room
 from ftui.text import duration
 
 DOCUMENT = "train.dstack.yml"
@@ -34,7 +35,6 @@ TENSORBOARD_PORT = 6006
 BEGAN = "FTUI_BEGAN"
 """The variable with the time at which a try began, where something comes before job.sh."""
 _NAME_LENGTH = 41
-_DISK_GB = 200
 _TAIL = re.compile(r"-\d{4}-[a-z]+(-\d+)?$")
 """Day and word of a run's name, which tell it from others of its preset."""
 _SECRETS = {"HF_TOKEN": "hf_token", "WANDB_API_KEY": "wandb_api_key"}
@@ -143,18 +143,16 @@ def _environment(wish: Wish) -> Iterator[str]:
 
 
 def _resources(wish: Wish) -> Iterator[str]:
+    needed = room(wish.parcel.config, wish.gpus, wish.needs.gpu_memory_gib)
     yield "resources:"
     yield "  cpu: x86:2.."
+    if needed.memory:
+        yield f"  memory: {needed.memory}GB..  # the model passes through it"
     yield f"  gpu: {gpu_request(wish.gpus, wish.needs.gpu_memory_gib, wish.options.gpu)}"
     if wish.gpus:
-        yield f"  disk: {_disk_gb(wish)}GB.."
+        yield f"  disk: {needed.disk}GB.."
     if wish.gpus > 1:
         yield "  shm_size: 16GB  # GPUs exchange data through it"
-
-
-def _disk_gb(wish: Wish) -> int:
-    """Room for the base model, a checkpoint and the result: as much as its GPUs hold, at least."""
-    return max(_DISK_GB, round(wish.gpus * wish.needs.gpu_memory_gib))
 
 
 def gpu_request(gpus: int, memory_gib: float, name: str = "") -> str:
@@ -184,7 +182,9 @@ def _limits(wish: Wish) -> Iterator[str]:
 
 
 def asks_hub(config: Mapping[str, Any]) -> bool:
-    """Whether the base model or a dataset does not come along."""
+    """Whether the base model or a dataset does not come along, or the result goes to the hub."""
+    if config.get("hub_model_id"):
+        return True
     entries = [*(config.get("datasets") or ()), *(config.get("test_datasets") or ())]
     paths = [entry.get("path") if isinstance(entry, dict) else entry for entry in entries]
     wanted = (config.get("base_model"), *paths)

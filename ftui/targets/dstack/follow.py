@@ -24,14 +24,18 @@ from ftui.targets.dstack.live import Live
 from ftui.targets.dstack.machine import Left
 from ftui.targets.dstack.shell import Shell, ShellFailed
 from ftui.targets.dstack.submit import remembered
+from ftui.targets.remote import passed_on
 from ftui.targets.remote.contact import Contact
 from ftui.targets.remote.wires import Wires
+from ftui.text import duration
 
 _LOST_CODE = 1
 _SEE_OFF_SECONDS = 10.0
 """How often the server is asked whether a machine is given back."""
 _FETCH_SECONDS = 60.0
 """The longest pause between two tries to bring the results home."""
+_UNTOLD_SECONDS = 60.0
+"""So long a container may be out of reach before its trainer is interrupted, not asked to save."""
 _AGAIN = {"again": True}
 """What the event `launched` says of a try that dstack began by itself."""
 _T = TypeVar("_T")
@@ -51,6 +55,8 @@ class Follower:
         self._meter = Meter(run, self._sink.position.before)
         self._left = Left()
         self._stop_passed_on = False
+        self._untold_since: float | None = None
+        """When the trainer could not be asked to save, while the server answers."""
         self._fetches, self._fetch_at = 0, 0.0
         self._fetch_problem = ""
         self._contact = Contact(
@@ -74,6 +80,7 @@ class Follower:
                     return
                 await self._pull_all(api, run)
             except Unreachable:
+                self._untold_since = None  # then it says nothing of the container
                 await asyncio.sleep(self._poll_seconds)
                 continue
             self._tell(_words(run))
@@ -123,7 +130,7 @@ class Follower:
     def _begin_try(self, run: Json, submission: str) -> None:
         """A try begins; a later one on another machine, and from nothing."""
         self._sink.append(Taken(self._lines.end()), rest="")
-        self._stop_passed_on = False
+        self._stop_passed_on, self._untold_since = False, None
         taken = Taken()
         before = self._sink.position.submission
         if before and (words := states.tried_again(run, before)):
@@ -152,6 +159,7 @@ class Follower:
             with contextlib.suppress(TargetUnavailable):
                 self._live.see_to_it(run, await api.ssh_key())
         if standing.running and here.ready is not None and not here.fetched:
+            self._passed_on(passed_on.OVER)  # there is nobody left to tell
             await self._fetch(api, run)
         elif self._run.stop_file.exists() and not self._stop_passed_on:
             await self._pass_stop_on(api, run, standing)
@@ -184,23 +192,37 @@ class Follower:
     async def _pass_stop_on(self, api: Api, run: Json, standing: states.Standing) -> None:
         """Have the trainer save and end, or a run that does not train yet end; at the next look
         again, where nobody could be told."""
-        if standing.running and self._history.training:
+        trains = standing.running and self._history.training
+        if trains:
             try:
                 await self._in_container(api, run, lambda door: door.run("touch stop"))
-            except ShellFailed as error:
-                self._note(f"the trainer could not be asked to save: {error}")
+            except (ShellFailed, OSError) as error:
+                if self._may_be_told_later(error):
+                    return
             else:
                 self._tell("asked to save and end")
                 self._passed_on()
                 return
         with contextlib.suppress(TargetUnavailable):
             await self._contact.heard(api.stop_own(self._name, self._id, abort=False))
-            self._passed_on()
+            if trains:
+                self._tell("interrupted, unsaved: its container stays out of reach")
+            self._passed_on(passed_on.INTERRUPTED if trains else "")
 
-    def _passed_on(self) -> None:
-        self._stop_passed_on = True
-        events.append(self._run.events_file, "stop_passed_on")
-        self._sink.keep()
+    def _may_be_told_later(self, error: FtuiError | OSError) -> bool:
+        """Whether a trainer that could not be asked to save may be, at a later look."""
+        now = time.monotonic()
+        if self._untold_since is None:
+            self._untold_since = now
+            lasts = duration(_UNTOLD_SECONDS)
+            self._note(f"the trainer could not be asked to save; tried again for {lasts}: {error}")
+        return now < self._untold_since + _UNTOLD_SECONDS
+
+    def _passed_on(self, became: str = "") -> None:
+        if not self._stop_passed_on:
+            self._stop_passed_on = True
+            passed_on.note(self._run, became)
+            self._sink.keep()
 
     async def _in_container(self, api: Api, run: Json, action: Callable[[Shell], _T]) -> _T:
         """Do something in the container. Raises ShellFailed, OSError."""

@@ -13,11 +13,15 @@ from ftui.plan.plan import Plan
 from ftui.plan.wish import wish_read_by
 from ftui.targets.dstack import login, options
 from ftui.targets.dstack.document import wanted_secrets
+from ftui.targets.dstack.job_script import HOLD_SECONDS
 from ftui.targets.dstack.offers import card
 from ftui.targets.dstack.options import SPOT, Options
+from ftui.targets.dstack.room import room
 from ftui.targets.remote.inputs import on_volume
 from ftui.text import duration
 
+_HOME_BYTES_A_SECOND = 12.5e6
+"""What comes home at 100 Mbit/s, a good line at home."""
 _wish = partial(wish_read_by, options.parse)
 
 WISHES = (
@@ -64,7 +68,7 @@ def limits(plan: Plan) -> str:
 
     A machine that may be taken away is looked for anew: `12h a try and 13h for all tries, …`. That
     counts what trains; not the minutes in which a machine starts, and waits for its results to be
-    fetched.
+    fetched. A result that is too large for that is told of.
     """
     asked = options.of(plan)
     price, is_spot = asked.price_cap(plan.gpus), asked.spot_policy != "on-demand"
@@ -73,4 +77,16 @@ def limits(plan: Plan) -> str:
     early = f", saving {duration(asked.grace_seconds)} before"
     each = f" for each of {asked.nodes} machines" if asked.nodes > 1 else ""
     dollars = f"(${price * hours * asked.nodes:.2f} at no more than ${price:.2f}/h{each})"
-    return f"{asked.max_duration}{all_tries}{early} {dollars}"
+    return f"{asked.max_duration}{all_tries}{early} {dollars}{_too_large(plan)}"
+
+
+def _too_large(plan: Plan) -> str:
+    """A sentence where the result hardly comes home while its container waits."""
+    result = room(plan.settings, plan.gpus, plan.preset.needs.gpu_memory_gib).result
+    if plan.settings.get("hub_model_id") or result * 1e9 < HOLD_SECONDS * _HOME_BYTES_A_SECOND:
+        return ""
+    kept = duration(HOLD_SECONDS)
+    return (
+        f". Its result of about {result:.0f} GB hardly comes home in the {kept} that it is kept: "
+        "hub_model_id sends it to the model hub"
+    )

@@ -16,6 +16,8 @@ FETCHED = "fetched"
 UNTIL = "FTUI_UNTIL"
 """The variable with the end of all tries, which only a submission by ftui can know."""
 HOLD_SECONDS = 1800
+_KILL_SECONDS = 15
+"""So long what was told to end may go on before it is killed."""
 _END = "ftui-end"
 
 
@@ -66,7 +68,7 @@ clock=$!
 {board}{train}
 code=$?
 kill $clock 2>/dev/null
-[ $code != 124 ] || echo "{over}"
+[ $code = 0 ] || [ "$(date +%s)" -lt $late ] || echo "{over}"
 printf '\\n{end}\\n' >>events.jsonl && wait $events
 if [ -d out ]; then
   # The results are lost with the container: it waits up to {minutes} min until they are fetched.
@@ -90,7 +92,8 @@ if [ "${{{until}:-$end}}" -lt $end ]; then
 fi
 left=$((end - now - {grace}))
 [ $left -gt 0 ] || {{ echo "too little time is left to train: $why"; exit 1; }}
-limit="timeout --foreground -k 15 $((left + {half}))"
+late=$((now + left + {half}))
+limit="timeout --foreground -k {kill} $((late - now))"
 """
 _OTHERS = """
 if [ "$DSTACK_NODE_RANK" != 0 ]; then
@@ -118,6 +121,7 @@ def _limits(options: Options) -> str:
         minutes=duration(grace),
         grace=grace,
         half=grace // 2,
+        kill=_KILL_SECONDS,
     )
 
 

@@ -65,17 +65,28 @@ def find(project: str = "") -> Login:
     if wanted:
         found = next((one for one in known if one.project == wanted), None)
     else:
-        found = next((one for one in known if one.default), known[0] if known else None)
+        found = next((one for one in known if one.default), None)
+        found = found or (known[0] if len(known) == 1 else None)
     if found is not None:
-        return found
+        return _usable(found)
+    file = str(config_file())
     if not known:
-        raise TargetUnavailable("not logged in to dstack", where=str(config_file()), hint=_HOW)
+        raise TargetUnavailable("not logged in to dstack", where=file, hint=_HOW)
     names = ", ".join(one.project for one in known)
-    raise TargetUnavailable(
-        f"no login to the dstack project {wanted!r}",
-        where=str(config_file()),
-        hint=f"there is {names}; or {_HOW}",
-    )
+    if wanted:
+        what, hint = f"no login to the dstack project {wanted!r}", f"there is {names}; or {_HOW}"
+    else:
+        what = "none of your dstack projects is the default one"
+        hint = f"--machine project=NAME ({names}), or dstack project set-default NAME"
+    raise TargetUnavailable(what, where=file, hint=hint)
+
+
+def _usable(login: Login) -> Login:
+    """The login itself. Raises TargetUnavailable for a token that no server can have given."""
+    if login.token.isascii() and login.token.isprintable():
+        return login
+    what = f"the token of the dstack project {login.project!r} has characters that no token has"
+    raise TargetUnavailable(what, where=str(config_file()), hint=_HOW)
 
 
 def _projects(raw: Any) -> Iterator[Login]:

@@ -107,6 +107,15 @@ class DstackTarget(Supervised):
 
         return serving.serve(run, on_phase, hours)
 
+    def end_export(self, run: Run, name: str) -> bool:
+        """End what a killed chat left of it, which costs by the hour; whether there was one.
+
+        Raises UsageError (somebody uses it), TargetUnavailable, TimedOut, OSError.
+        """
+        from ftui.targets.dstack.serve import end
+
+        return end.end_left(run, name)
+
     def serving_terms(self, run: Run) -> str:
         """`L4 · $0.80/h`: what serving the run would cost now. Asks the server.
 

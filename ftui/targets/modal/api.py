@@ -124,14 +124,16 @@ class Api:
 
     # ── Calls ────────────────────────────────────────────────────────────────────────────────
 
-    async def spawn(self, function: str, secrets: Sequence[str], sent: Mapping[str, str]) -> str:
-        """Have a function of the app called; the call's id.
+    async def spawn(
+        self, function: str, secrets: Sequence[str], sent: Mapping[str, str], *, failed: str
+    ) -> str:
+        """Have a function of the app called; the call's id. `failed`: what is told if it cannot be.
 
         `secrets`: names of the workspace's; `sent`: secrets for this call alone.
         """
         import modal
 
-        with in_words("the training could not be started"):
+        with in_words(failed):
             wanted = modal.Function.from_name(self.app, function, client=self._client)
             if sent:
                 known = {**sent, "FTUI_SENT": ",".join(sent)}

@@ -26,15 +26,15 @@ async def modal(
     tell: Callable[[str], None] | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> None:
-    """Run `modal …` in a folder, with more variables. It ends when this is cancelled.
+    """Run `modal …` in a folder, with more variables. It ends when this is cancelled or killed.
 
     Raises TargetUnavailable, with `failed` as what, and OSError.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "modal", *arguments),
+        *(sys.executable, "-m", "ftui.targets.modal.held", *arguments),
         cwd=folder,
         env={**os.environ, **_PLAIN, **(variables or {})},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         limit=_LONGEST_LINE,

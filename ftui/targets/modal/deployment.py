@@ -7,7 +7,6 @@ all of one name. Who puts it in place writes the record first; who ends it takes
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 import os
@@ -22,13 +21,14 @@ from ftui.runs import endpoints, events
 from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
 from ftui.targets.modal import app, gpu, login, market, options, submit
-from ftui.targets.modal.api import Api
+from ftui.targets.modal.api import Api, Outcome
 from ftui.targets.modal.command import modal
 from ftui.targets.modal.ending import take_away
 from ftui.targets.modal.failures import Unreachable
 from ftui.targets.modal.gpu import LISTED
 from ftui.targets.modal.rates import Rates
 from ftui.targets.remote.inputs import FOLDER, files_below
+from ftui.targets.remote.patience import patiently
 from ftui.targets.remote.supervised import needs_of_run
 from ftui.targets.vllm.command import ServedModels, models_of
 from ftui.targets.vllm.machine import gpus_for
@@ -139,17 +139,31 @@ async def put(
     return await api.url(FUNCTION)
 
 
-async def fetch(api: Api) -> None:
+async def fetch(api: Api, tell: Callable[[str], None]) -> None:
     """Have the base model of the hub brought to the cache, by a container without a GPU.
 
-    Raises RunFailed where it cannot be, TargetUnavailable.
+    Modal may be silent for ten minutes; `tell` hears of that. Raises RunFailed where the model
+    cannot be had, TargetUnavailable.
     """
-    call = await api.spawn(FETCH, (), {})
+    call = await api.spawn(FETCH, (), {}, failed="the base model could not be asked for")
+    told = False
+
+    async def ended() -> Outcome | None:
+        nonlocal told
+        try:
+            found = await api.outcome(call)
+        except Unreachable as error:
+            if not told:
+                told = True
+                tell(f"{error}; this tries again for a while")
+            raise
+        told = False
+        return found
+
     outcome = None
     while outcome is None:
         await asyncio.sleep(_POLL_SECONDS)
-        with contextlib.suppress(Unreachable):
-            outcome = await api.outcome(call)
+        outcome = await patiently(ended, (Unreachable,))
     if outcome.code:
         raise RunFailed("the endpoint on Modal has no base model", why=outcome.why)
 

@@ -18,6 +18,7 @@ from ftui.targets.modal.api import STOPS, Api, Outcome
 from ftui.targets.modal.app import place_of
 from ftui.targets.modal.failures import Missing, Unreachable
 from ftui.targets.modal.meter import Meter
+from ftui.targets.remote import passed_on
 from ftui.targets.remote.contact import Contact
 from ftui.targets.remote.wires import Wires
 from ftui.text import counted
@@ -119,12 +120,17 @@ class Follower:
             self.tell("asked to save and end")
         else:
             await self._contact.heard(api.cancel(self._sink.position.call))
-        self._stop_passed_on = True
-        events.append(self._run.events_file, "stop_passed_on")
-        self._sink.keep()
+        self._passed_on()
+
+    def _passed_on(self, became: str = "") -> None:
+        if not self._stop_passed_on:
+            self._stop_passed_on = True
+            passed_on.note(self._run, became)
+            self._sink.keep()
 
     async def _finish(self, api: Api, ended: Outcome) -> None:
         """Bring the results home, take the app away, and write the end down."""
+        self._passed_on(passed_on.OVER)  # there is nobody left to tell
         code, why = ended.code, ended.why
         until = time.monotonic() + _SILENT_SECONDS
         if code == 0:
@@ -151,7 +157,7 @@ class Follower:
                 if str(error) != told:
                     told = str(error)
                     self.note(f"{told}; this tries again")
-            with contextlib.suppress(Unreachable):  # a small question, to tell a silence by
+            with contextlib.suppress(TargetUnavailable):  # a small question, to tell a silence by
                 await self._contact.heard(api.outcome(self._sink.position.call))
             await asyncio.sleep(self._poll_seconds)
 

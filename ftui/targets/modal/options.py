@@ -10,6 +10,7 @@ from typing import Any
 from ftui.errors import UsageError
 from ftui.targets.modal import gpu
 from ftui.targets.remote.wishes import kept, parsed
+from ftui.text import duration
 
 KEY = "modal"
 """Where run.json keeps it, under `extra`."""
@@ -41,7 +42,8 @@ class Options:
         """`12 h ($13.44 at $1.12/h), all tries together, …`: when it ends, and what that costs."""
         hours = self.hours(dollars_an_hour)
         cost = f"${hours * dollars_an_hour:,.2f} at ${dollars_an_hour:.2f}/h"
-        return f"{hours:.3g} h ({cost}), all tries together, and half an hour to save"
+        saving = f"half an hour at most to save (${dollars_an_hour / 2:,.2f})"
+        return f"{duration(hours * 3600)} ({cost}), all tries together, and {saving}"
 
 
 def read(extra: Mapping[str, Any]) -> Options:

@@ -24,11 +24,14 @@ from ftui.runs.let_go import until_let_go
 from ftui.runs.model import Run
 from ftui.targets.modal import deployment
 from ftui.targets.modal.api import Api
+from ftui.targets.modal.ending import take_away
 from ftui.targets.remote.patience import patiently
 
 _STOP_SECONDS = 60.0
 """How long ftui waits for the guard; it goes on alone if that is not enough."""
 _POLL_SECONDS = 0.05
+_GONE, _LASTS, _REST = 0, 1, 3
+"""A guard's exit codes: nothing is left, the app may be, or only what else the endpoint owned."""
 
 
 @asynccontextmanager
@@ -54,8 +57,8 @@ async def guarded(
         end = time.monotonic() + _STOP_SECONDS
         while guard.poll() is None and time.monotonic() < end:
             await asyncio.sleep(_POLL_SECONDS)
-        if guard.returncode != 0:
-            _tell_of_rest(app, log.name, lasts=guard.returncode is None)
+        if guard.returncode != _GONE:
+            _tell_of_rest(run, app, log.name, guard.returncode)
 
 
 def _started(arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[bytes]:
@@ -72,33 +75,52 @@ def _started(arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[bytes]:
         raise TargetUnavailable("nothing could guard the endpoint", why=str(error)) from error
 
 
-def _tell_of_rest(app: str, log_file: str, *, lasts: bool) -> None:
-    what = f"{app} is still on Modal, where it costs nothing once nobody asks it"
+def _tell_of_rest(run: Run, app: str, log_file: str, code: int | None) -> None:
+    if code == _REST:
+        raise TargetUnavailable(
+            f"{app} has ended and costs nothing more, but its files or its record are left",
+            why=f"{log_file} says why",
+            hint=f"ftui export {run.name} --end takes them away",
+        )
+    what = f"{app} may still be on Modal, where it costs nothing once nobody asks it"
     hint = f"modal app stop {app}"
-    if lasts:
-        raise TimedOut(what, why="Modal did not end it in a minute; ftui goes on trying", hint=hint)
+    if code is None:
+        raise TimedOut(what, why="it did not end in a minute; ftui goes on trying", hint=hint)
     raise TargetUnavailable(what, why=f"{log_file} says why", hint=hint)
 
 
 def main(app: str, place: str, folder: str) -> int:
-    """Wait for the end of standard input, then end the endpoint; 0 when it is gone."""
+    """Wait for the end of standard input, then end the endpoint; what is left is the exit code."""
     until_let_go()
+    left = _LASTS
     try:
+        asyncio.run(_stopped(app))
+        left = _REST
         asyncio.run(_gone(app, place, Run(Path(folder))))
     except (FtuiError, OSError) as error:
         print(f"modal: {error}", flush=True)  # noqa: T201 - into the endpoint's log
-        return 1
-    return 0
+        return left
+    return _GONE
 
 
-async def _gone(app: str, place: str, run: Run) -> None:
-    """Stop it, whatever Modal says meanwhile. Raises FtuiError, OSError."""
+async def _stopped(app: str) -> None:
+    """Stop it, whatever Modal says meanwhile. Raises TargetUnavailable, TimedOut."""
 
     async def stop() -> None:
         async with Api(app) as api:
-            await deployment.remove(api, run, place)
+            await take_away(api)
 
     await patiently(stop, (TargetUnavailable, TimedOut))
+
+
+async def _gone(app: str, place: str, run: Run) -> None:
+    """Take away what it owned. Raises TargetUnavailable, TimedOut, OSError."""
+
+    async def remove() -> None:
+        async with Api(app) as api:
+            await deployment.remove(api, run, place)
+
+    await patiently(remove, (TargetUnavailable, TimedOut))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from ftui.errors import RunFailed, TargetUnavailable, TimedOut
+from ftui.runs import endpoints
 from ftui.runs.model import Run
 from ftui.targets.endpoint import Endpoint, Phase, Stage, own_log
 from ftui.targets.modal import deployment
@@ -27,7 +28,7 @@ from ftui.targets.modal.failures import Unreachable
 from ftui.targets.modal.serve_guard import guarded
 from ftui.targets.vllm import log
 from ftui.targets.vllm.readiness import ask_each
-from ftui.text import duration
+from ftui.text import clock, duration
 
 START_SECONDS = 1800.0
 """The limit for starting: building the image, a machine, and a base model that is downloaded."""
@@ -40,7 +41,8 @@ _ERRORS_SECONDS = 60.0
 """Nothing but errors for so long is no start."""
 _NO_START = "the endpoint does not begin: "
 """modal_app.py prints it, and why."""
-_STAGES = tuple(Stage)
+_LOOKED_FOR = (Stage.MACHINE, Stage.STARTING, Stage.LOADING)
+"""What an endpoint comes to, one after the other, from when it is asked for."""
 _AT_WORK = (Stage.STARTING, Stage.LOADING, Stage.CHECKING)
 """The first of these that was seen is when a machine with GPUs began."""
 
@@ -69,26 +71,26 @@ class _Start:
             self.on_phase(Phase(stage, now - self.began, self.log_file))
 
     def tell(self, words: str) -> None:
-        """A line of ftui's own in the log. Raises OSError."""
-        self.told.write(f"modal: {words}\n")
-        self.told.flush()
+        """A line of ftui's own in the log."""
+        self._keep(f"modal: {words}\n")
 
     def tell_cost(self) -> None:
         """The last word: what it cost, by the seconds in which a machine was seen at work."""
         over = max(0.0, time.time() - self.until)  # it cost nothing any more
-        words = cost_words(self.machine, self.reached, time.monotonic() - over)
-        with contextlib.suppress(OSError):  # there is no room: nobody reads it
-            self.tell(words)
+        self.tell(cost_words(self.machine, self.reached, time.monotonic() - over))
 
     async def follow(self, function: str) -> None:
-        """Keep what a function's container prints, as long as there is room for it."""
-        with contextlib.suppress(OSError):
-            try:
-                async for words in self.api.said(function):
-                    self.told.write(words)
-                    self.told.flush()
-            except TargetUnavailable as error:
-                self.tell(f"the log ends here: {error}")
+        """Keep what a function's container prints."""
+        try:
+            async for words in self.api.said(function):
+                self._keep(words)
+        except TargetUnavailable as error:
+            self.tell(f"the log ends here: {error}")
+
+    def _keep(self, words: str) -> None:
+        with contextlib.suppress(OSError):  # there is no room for it: all else goes on
+            self.told.write(words)
+            self.told.flush()
 
 
 @asynccontextmanager
@@ -102,10 +104,10 @@ async def serve(
     asked = await asyncio.to_thread(deployment.wanted, run, secrets.token_hex(2))
     until = time.time() + hours * 3600
     async with AsyncExitStack() as stack:
-        told = stack.enter_context(_opened(run.folder))
+        told = stack.enter_context(_log_in(run.folder))
         api = await stack.enter_async_context(Api(asked.app))
         start = _Start(api, Path(told.name), told, on_phase, asked.machine, until)
-        stack.callback(start.tell_cost)
+        stack.callback(_tell_end, run, start)
         await stack.enter_async_context(guarded(run, api.app, asked.place, until, told))
         async with _in_time(start):
             endpoint = await _deployed(start, asked, hours)
@@ -135,14 +137,26 @@ def cost_words(machine: deployment.Machine, reached: Mapping[Stage, float], now:
     return f"ended; about ${dollars:.2f}: {worked}"
 
 
-def _opened(folder: Path) -> IO[str]:
+def _tell_end(run: Run, start: _Start) -> None:
+    """Tell what it cost; not where something of it is left, which its guard tells."""
+    if all(one.name != start.api.app for one in endpoints.known(run)):
+        start.tell_cost()
+
+
+@contextlib.contextmanager
+def _log_in(folder: Path) -> Iterator[IO[str]]:
     try:
-        return own_log(folder)
+        told = own_log(folder)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise TargetUnavailable(
             "the run folder cannot be written", where=str(error.filename or folder), why=why
         ) from error
+    try:
+        yield told
+    finally:
+        with contextlib.suppress(OSError):  # what found no room before finds none now
+            told.close()
 
 
 @asynccontextmanager
@@ -154,7 +168,7 @@ async def _in_time(start: _Start) -> AsyncIterator[None]:
         limit = f"{START_SECONDS / 60:.0f} min"
         if start.stage is Stage.MODEL:
             what = f"the base model was not downloaded in {limit}"
-            hint = f"its log: {start.log_file}; what came is kept: try it again"
+            hint = f"its log: {start.log_file}; try it again"
             raise TimedOut(what, hint=hint) from error
         if start.stage is Stage.MACHINE:
             what = f"Modal found no machine in {limit}"
@@ -187,7 +201,6 @@ async def _deployed(start: _Start, asked: deployment.Wanted, hours: float) -> En
         where = str(error.filename or asked.run.folder)
         why = (error.strerror or str(error)).lower()
         raise TargetUnavailable("the model could not be sent", where=where, why=why) from error
-    until = time.strftime("%H:%M", time.localtime(start.until))
     return Endpoint(
         base_url=url,
         base=None if asked.models.alone else "base",
@@ -195,7 +208,7 @@ async def _deployed(start: _Start, asked: deployment.Wanted, hours: float) -> En
         api_key=key,
         log_file=start.log_file,
         front="Modal",
-        terms=f"Modal · {machine.terms} · until {until}",
+        terms=f"Modal · {machine.terms} · until {clock(start.until)}",
     )
 
 
@@ -205,7 +218,7 @@ async def _fetched(start: _Start, asked: deployment.Wanted) -> None:
     start.tell(f"downloading {asked.hub_model}; no GPU is paid for meanwhile")
     async with _beside(start.follow(deployment.FETCH)):
         try:
-            await deployment.fetch(start.api)
+            await deployment.fetch(start.api, start.tell)
         except RunFailed as error:
             hint = f"its log: {start.log_file}"
             raise RunFailed(error.what, why=error.why, hint=hint) from error
@@ -238,7 +251,7 @@ async def _look(start: _Start) -> None:
         with contextlib.suppress(Unreachable):
             standing = await start.api.standing(deployment.FUNCTION)
             stage = Stage.STARTING if standing.containers else stage
-    if start.stage is None or _STAGES.index(stage) > _STAGES.index(start.stage):
+    if start.stage is None or _LOOKED_FOR.index(stage) > _LOOKED_FOR.index(start.stage):
         start.reach(stage)
 
 

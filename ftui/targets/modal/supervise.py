@@ -116,7 +116,8 @@ async def _begin(
     await _unless_stopped(run, submit.upload(api, run, asked.checkpoint))
     function = "prepare" if inputs.asks_hub(wish.config) else "train"
     sent = {name: os.environ[name] for name in secrets.sent}
-    call = await api.spawn(function, secrets.named, sent)
+    failed = "the training could not be started"
+    call = await api.spawn(function, secrets.named, sent, failed=failed)
     follower.begin(function, call)
     submit.remember(run, {"call": call})
 

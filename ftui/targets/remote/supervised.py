@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -26,7 +25,8 @@ from ftui.runs.stop import Answer
 from ftui.runs.store import read_record
 from ftui.runs.tail import EventFollower, read_history
 from ftui.runtimes.find import Kind
-from ftui.targets.base import GoingOn
+from ftui.targets.base import GoingOn, NotStarted
+from ftui.targets.remote import passed_on
 
 POLL_SECONDS = 2.0
 """How often the other side is asked."""
@@ -37,6 +37,7 @@ _TAKE_UP_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 _DELIVERY_SECONDS = 10.0
 """So long a stop may be on its way before the person is told that it is not there yet."""
+_BECAME = {passed_on.INTERRUPTED: Answer.INTERRUPTED, passed_on.OVER: Answer.OVER}
 
 
 class Orders(Protocol):
@@ -58,8 +59,8 @@ class Orders(Protocol):
 class Supervised:
     """Launch, attach and stop; what is special about a place is in the methods that raise."""
 
-    needs_runtimes: tuple[Kind, ...] = (Kind.SERVE,)
-    """Its training is elsewhere; what it has trained is talked with here."""
+    needs_runtimes: tuple[Kind, ...] = ()
+    """It trains elsewhere. Whoever wants to talk with the result here is told what that needs."""
     title: str
     """For people: `dstack`."""
     module: ClassVar[str]
@@ -94,7 +95,7 @@ class Supervised:
                 self._start(run, GoingOn(claim))
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-            raise TargetUnavailable(
+            raise NotStarted(
                 "the run could not be started", where=str(run.folder), why=why
             ) from error
 
@@ -130,11 +131,12 @@ class Supervised:
                 events.append(run.events_file, "stop_requested", through=self.title)
         if not _delivered(run):
             return Answer.UNDELIVERED if is_first else Answer.WAITS
+        history = read_history(run)
+        if history.stop_became:
+            return _BECAME.get(history.stop_became, Answer.ALREADY)
         if not is_first:
             return Answer.ALREADY
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(run.stop_file)  # impatience begins when the other side knows
-        return Answer.ASKED if read_history(run).training else Answer.LOADING
+        return Answer.ASKED if history.training else Answer.LOADING
 
     def _is_followed(self, run: Run) -> bool:
         """See to it that the run is followed; whether it is at work. Raises FtuiError, OSError."""
@@ -148,27 +150,24 @@ class Supervised:
             except Busy:  # somebody else takes it up, who asks a server that may not answer
                 if time.monotonic() > end:
                     raise
+                time.sleep(_LOOK_SECONDS)
             except UsageError:
                 return False
 
     def _ended(self, run: Run, record: RunRecord) -> Answer:
-        """End it at once, unless nobody answers who could. Raises FtuiError, OSError."""
-        history = read_history(run)
-        if history.stop_waits_for and history.silence is not None:
+        """End it at once, unless its follower has yet to pass the first request on, who then has
+        it save. Raises FtuiError, OSError."""
+        follower = read_record(run).supervisor
+        if read_history(run).stop_waits_for and follower is not None and process.alive(follower):
             return Answer.WAITS
-        try:
-            return Answer.ENDED if self.end(run, record) else Answer.ALREADY
-        except TargetUnavailable:
-            if history.stop_waits_for:
-                return Answer.WAITS
-            raise
+        return Answer.ENDED if self.end(run, record) else Answer.ALREADY
 
     def _start(self, run: Run, going_on: GoingOn, *, attach: bool = False) -> None:
         """Start the supervisor and hear how it began. Raises what it says."""
         orders = self.orders(read_record(run), going_on, attach=attach)
         answer = self._first_line(run, orders)
         if not answer:
-            raise TargetUnavailable(
+            raise NotStarted(
                 "the run could not be started",
                 where=str(run.folder),
                 why=f"its supervisor gave no sign of life; see {run.folder / self.log}",

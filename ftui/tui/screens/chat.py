@@ -23,7 +23,6 @@ from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
 from ftui.serve.place import Serve, last_words
 from ftui.serve.server import serve_run
-from ftui.targets.endpoint import Endpoint
 from ftui.targets.vllm.client import stream as stream_answer
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp
@@ -67,7 +66,6 @@ class ChatScreen(Screen[None]):
         self._start = serving.Start(run)
         self._server: Worker[None] | None = None
         self._ready = False
-        self._endpoint: Endpoint | None = None
         self._error: FtuiError | None = None
         self._leaving = False
 
@@ -122,7 +120,6 @@ class ChatScreen(Screen[None]):
                 self._ready = True
                 self._show_terms(endpoint.terms)
                 self._changed()
-                self._endpoint = endpoint
                 self._talk.open(endpoint)
                 await asyncio.Event().wait()
         except FtuiError as error:
@@ -133,7 +130,7 @@ class ChatScreen(Screen[None]):
             if self._error is not None:
                 self._leaving = False  # what may cost on is read before the screen goes
             elif self._leaving and self.is_current:
-                if self._endpoint is not None and (told := last_words(self._endpoint)):
+                if told := last_words(self._start.log_file):
                     self.app.notify(told, markup=False)
                 self.app.call_later(self.app.action_back)
             self._changed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from textual import work
@@ -14,10 +14,11 @@ from ftui.runs.listing import Entry
 from ftui.runs.model import Run, RunState
 from ftui.runs.resume import resumption
 from ftui.serve.place import end_left
+from ftui.text import printable
 from ftui.tui import theme
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
-from ftui.tui.run_actions import STOP_MEANS, Resume, Stop
+from ftui.tui.run_actions import STOP_MEANS, Resume, Stop, rented_again
 from ftui.tui.runs_watcher import RunsWatcher
 from ftui.tui.screens.clean import CleanScreen
 from ftui.tui.screens.confirm import ConfirmScreen
@@ -49,10 +50,10 @@ class Deeds(Screen[None]):
 
         def answered(sure: bool | None) -> None:
             if sure and not self._is_stopping(entry.run):
-                self._do(lambda: self._stop(entry.run), "It could not be stopped")
+                self._ask_to_stop(entry.run)
 
         if entry.state is RunState.STOPPING:
-            self._do(lambda: self._stop(entry.run), "It could not be stopped")
+            self._ask_to_stop(entry.run)
             return
         self.app.push_screen(ConfirmScreen(f"Stop {entry.run.name}?", STOP_MEANS), answered)
 
@@ -70,7 +71,8 @@ class Deeds(Screen[None]):
         run = entry.run
         try:
             found = await in_background(lambda: resumption(run))
-            question = ConfirmScreen(f"Resume {run.name}?", f"It {found.words}.")
+            again = await in_background(lambda: rented_again(run))
+            question = ConfirmScreen(f"Resume {run.name}?", f"It {found.words}. {again}".rstrip())
             if not await self.app.push_screen_wait(question):
                 return
             await in_background(lambda: self._resume(run, None, found))
@@ -136,11 +138,14 @@ class Deeds(Screen[None]):
         self._look_again()
 
     @work(group="act")
-    async def _do(self, action: Callable[[], object], otherwise: str) -> None:
+    async def _ask_to_stop(self, run: Run) -> None:
         try:
-            await in_background(action)
+            told = await in_background(lambda: self._stop(run))
         except (FtuiError, OSError) as error:
-            self._failed(otherwise, error)
+            self._failed("It could not be stopped", error)
+        else:
+            if told:
+                self.notify(told, title=printable(run.name), markup=False)
 
     def _failed(self, what: str, error: Exception) -> None:
         self.notify(str(error), title=what, severity="error", markup=False)

@@ -168,7 +168,7 @@ class MonitorScreen(RunKeys):
         self.refresh_bindings()
         if glance.state is RunState.DONE and self._then_chat and self.is_current:
             self._then_chat = False
-            self.app.open_chat(self.watched)
+            self.app.open_chat(self.watched, ask=False)
 
     def _show_pane(self, name: str) -> None:
         """Narrow terminals show one pane at a time; wider ones show all and pass this over."""

@@ -9,7 +9,7 @@ from ftui.runs.model import Run, RunState
 from ftui.targets.resume import Fix
 from ftui.tui.app import FtuiApp
 from ftui.tui.background import in_background
-from ftui.tui.run_actions import STOP_MEANS, Resume, Stop
+from ftui.tui.run_actions import STOP_MEANS, Resume, Stop, rented_again
 from ftui.tui.screens.confirm import ConfirmScreen
 from ftui.tui.screens.fix import Choice, FixScreen
 from ftui.tui.screens.panes import Panes
@@ -68,10 +68,11 @@ class RunKeys(Panes):
             self.notify(str(error), title="It could not be stopped", severity="error", markup=False)
 
     def action_resume(self) -> None:
-        """Go on with the run; where a setting made it fail, ask whether to change it first."""
+        """Go on with the run; where a setting made it fail, ask whether to change it first, and
+        where a machine is rented for it, whether to do that."""
         end = self._glance.end if self._glance is not None else None
         if end is None or end.fix is None:
-            self._go_on(None)
+            self._go_on_if_agreed()
             return
         fix = end.fix
 
@@ -80,6 +81,19 @@ class RunKeys(Panes):
                 self._go_on(fix if choice == "fix" else None)
 
         self.app.push_screen(FixScreen(fix, end.going_on), answered)
+
+    @work(exclusive=True, group="agree")
+    async def _go_on_if_agreed(self) -> None:
+        end = self._glance.end if self._glance is not None else None
+        words = f"It {end.going_on.words}. " if end is not None and end.going_on is not None else ""
+        try:
+            again = await in_background(lambda: rented_again(self.watched))
+        except (FtuiError, OSError) as error:
+            self.notify(str(error), title="It does not go on", severity="error", markup=False)
+            return
+        question = ConfirmScreen(f"Resume {self.watched.name}?", words + again)
+        if not again or await self.app.push_screen_wait(question):
+            self._go_on(None)
 
     @work(exclusive=True, group="resume")
     async def _go_on(self, fix: Fix | None) -> None:

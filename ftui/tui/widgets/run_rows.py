@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ftui.runs.cleanup import size_words
+from ftui.runs.endpoints import GLYPH
 from ftui.runs.listing import Entry, ago
 from ftui.runs.model import RunState
 from ftui.text import printable, shorten
@@ -62,6 +63,8 @@ def _size(entry: Entry, size: int | None) -> str:
 _NAME = Column("name", lambda entry, size: printable(entry.run.name))
 _STATE = Column("state", lambda entry, size: f"{entry.glyph} {entry.word}", "state")
 _ENDPOINT = Column("endpoint", lambda entry, size: printable(entry.endpoint), "going")
+_MARK = Column(GLYPH, lambda entry, size: GLYPH if entry.left else "", "going")
+"""What there is of that column where there is no room for words."""
 _ALL = (
     _STATE,
     _NAME,
@@ -84,13 +87,21 @@ class Layout:
 
     def __init__(self, entries: Sequence[Entry], width: int) -> None:
         usual, self._gap = (_ALL, " " * 3) if width >= ROOMY else (_FEW, " " * 2)
-        left = any(entry.left for entry in entries)
-        self.columns = (*usual, _ENDPOINT) if left else usual
+        if not any(entry.left for entry in entries):
+            self._choose(usual, entries, width)
+        elif width < ROOMY or not self._choose((*usual, _ENDPOINT), entries, width):
+            self._choose((*usual, _MARK), entries, width)
+
+    def _choose(self, columns: Sequence[Column], entries: Sequence[Entry], width: int) -> bool:
+        """Take these columns; whether there is room for them, and enough of it for the names."""
+        self.columns = tuple(columns)
         self.widths = [self._width(column, entries) for column in self.columns]
         name = self.columns.index(_NAME)
         others = sum(self.widths) - self.widths[name]
         room = width - _LEFT - others - len(self._gap) * (len(self.columns) - 1)
-        self.widths[name] = max(min(self.widths[name], room), _LEAST_NAME)
+        enough = room >= min(self.widths[name], _LEAST_NAME)
+        self.widths[name] = max(min(self.widths[name], room), min(self.widths[name], _LEAST_NAME))
+        return enough
 
     @staticmethod
     def _width(column: Column, entries: Sequence[Entry]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from textual.content import Content
 
@@ -33,12 +34,14 @@ class Start:
     def __init__(self, run: Run) -> None:
         self._began = time.monotonic()
         self._reached: dict[Stage, float] = {}
-        self._log_file = run.folder / "serve.log"
+        self.log_file: Path | None = None
+        """The server's own, once it is known."""
+        self._usual_log = run.folder / "serve.log"
 
     def reach(self, phase: Phase) -> None:
         """A stage has begun."""
         self._reached[phase.stage] = phase.seconds
-        self._log_file = phase.log_file or self._log_file
+        self.log_file = phase.log_file or self.log_file
 
     def words(self) -> Content:
         """What is waited for, since when, and the way out."""
@@ -63,7 +66,9 @@ class Start:
                 *lines,
                 Content(""),
                 Content.styled(f"  {usual}", "$secondary"),
-                Content.styled(f"  log  {nice_path(self._log_file)}", "$secondary"),
+                Content.styled(
+                    f"  log  {nice_path(self.log_file or self._usual_log)}", "$secondary"
+                ),
                 Content.assemble("  esc ", ("cancels", "$secondary")),
             ]
         )

@@ -18,7 +18,6 @@ from ftui.targets.dstack.target import DstackTarget
 from tests.standins.dstack_host.lab import Lab
 from tests.standins.runs import state, wait_for
 
-_OF_FTUI = ("launched", "phase", "cost", "silent", "heard", "exit")
 _WEIGHTS = Path("out") / "adapter_model.safetensors"
 
 
@@ -50,12 +49,6 @@ def reads_live(run: Run) -> bool:
     assert follower is not None
     found = psutil.Process(follower.pid).children(recursive=True)
     return any("events.jsonl" in " ".join(one.cmdline()) for one in found)
-
-
-def told_in_order(run: Run) -> list[str]:
-    """All that the trainer has told, in the words of the scripted trainer's file `truth`."""
-    told = [event for event in EventFollower(run).poll() if event.kind not in _OF_FTUI]
-    return [f"{event.kind}:{event.step}" for event in told]
 
 
 def same_weights(run: Run, container: Path) -> bool:

@@ -7,8 +7,11 @@ import time
 from pathlib import Path
 
 from ftui.errors import TimedOut
+from ftui.runs import endpoints
+from ftui.runs.model import Run
 from ftui.targets.dstack import login, machine, states
 from ftui.targets.dstack.api import Api, Json
+from ftui.targets.dstack.serve import record
 from ftui.targets.dstack.serve.record import Service
 
 POLL_SECONDS = 1.0
@@ -41,6 +44,18 @@ async def end(service: Service) -> str:
             await asyncio.sleep(POLL_SECONDS)
             run = await _latest(api, service, run)
         return " · ".join(filter(None, (_cost(run), await machine.afterwards(api, run))))
+
+
+def end_left(run: Run, name: str) -> bool:
+    """End a service of the run that nobody keeps any more; whether there was one.
+
+    Raises UsageError when somebody keeps it, TargetUnavailable, TimedOut, OSError.
+    """
+    with record.left(run) as service:
+        if service is not None:
+            asyncio.run(end(service))
+        endpoints.forget(run, name)
+        return service is not None
 
 
 async def _found(api: Api, service: Service) -> Json | None:

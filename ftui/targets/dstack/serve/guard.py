@@ -30,6 +30,7 @@ def main(file: str, lock: str) -> int:
             words = asyncio.run(patiently(lambda: end.end(service), (Unreachable,)))
             with contextlib.suppress(OSError):  # the run's folder may be gone
                 end.note(Path(service.log), words)
+            record.forget_endpoint(service)
     except FtuiError as error:
         with contextlib.suppress(OSError):  # whoever would hear it may be gone
             os.write(1, str(error).encode())

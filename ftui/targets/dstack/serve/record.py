@@ -16,9 +16,11 @@ from pathlib import Path
 
 from ftui import paths
 from ftui.errors import UsageError
-from ftui.runs.model import Run
+from ftui.runs import endpoints
+from ftui.runs.model import ProcessId, Run
 
-_END = ".dstack"
+TARGET = "dstack"
+_END = f".{TARGET}"
 _MOST_BYTES = 65536
 
 
@@ -32,6 +34,8 @@ class Service:
     """dstack's own; empty while it is not known whether dstack took the service."""
     log: str = ""
     """The file in which a person is told what becomes of it."""
+    folder: str = ""
+    """That of its run, among whose endpoints it is noted as long as it may be at work."""
 
 
 def file_of(run: Run) -> Path:
@@ -61,6 +65,31 @@ def claimed(run: Run) -> Iterator[int]:
         if known.st_nlink and not known.st_size:  # it is still ours, and nothing was begun
             file.unlink(missing_ok=True)
         os.close(handle)
+
+
+def note_endpoint(service: Service, until: float, keeper: ProcessId | None) -> None:
+    """Note it among its run's endpoints. Raises OSError."""
+    run = Run(Path(service.folder))
+    endpoints.note(run, endpoints.Served(TARGET, service.name, until, keeper))
+
+
+def forget_endpoint(service: Service) -> None:
+    """It is not at work any more."""
+    if service.folder:  # an older record does not say
+        with contextlib.suppress(OSError):  # the run's folder may be gone
+            endpoints.forget(Run(Path(service.folder)), service.name)
+
+
+@contextlib.contextmanager
+def left(run: Run) -> Iterator[Service | None]:
+    """The service of a run that nobody keeps, for us alone; None where there is none.
+
+    What is on record of it is gone after the context, unless that raises. Raises UsageError when
+    somebody keeps it, OSError.
+    """
+    with claimed(run) as handle:
+        yield read(handle)
+        forget(handle)
 
 
 def left_behind() -> Iterator[tuple[Path, Service | None]]:

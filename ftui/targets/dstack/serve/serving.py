@@ -12,9 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 from ftui import paths
 from ftui.errors import FtuiError, TargetUnavailable, TimedOut
+from ftui.runs import process
 from ftui.runs.model import Run
 from ftui.targets.dstack import hand_in, preflight
 from ftui.targets.dstack.api import Api, Foreign, Json, Refused
@@ -23,8 +25,8 @@ from ftui.targets.dstack.offers import words
 from ftui.targets.dstack.serve import cargo, document, end, price, record
 from ftui.targets.dstack.serve.document import Wish
 from ftui.targets.dstack.serve.record import Service
-from ftui.targets.dstack.serve.start import Start
-from ftui.targets.endpoint import Endpoint, Phase
+from ftui.targets.dstack.serve.start import LIMIT_SECONDS, Start
+from ftui.targets.endpoint import Endpoint, Phase, own_log
 from ftui.targets.vllm.command import models_of
 
 LEAVE_SECONDS = 120.0
@@ -46,17 +48,18 @@ async def serve(
     vLLM ends), TimedOut.
     """
     account = await asyncio.to_thread(_account, run)
-    log_file = run.folder / "serve.log"
     async with Api(account) as api:
         lasting = await _end_left_behind()
-        with _claimed(run) as lock:
+        with _claimed(run) as lock, _log_of(run) as log:
+            log_file = Path(log.name)
             advice = await preflight.version_advice(api)
             await preflight.refuse_no_fleet(api)
             wish = await _wished(api, run, hours, advice)
             await preflight.refuse_taken(api, wish.name)
             plan = await _planned(api, run, wish, log_file, [*advice, *lasting])
-            service = Service(account.project, wish.name, log=str(log_file))
-            async with _guarded(run, service, lock):
+            service = Service(account.project, wish.name, log=str(log_file), folder=str(run.folder))
+            until = time.time() + LIMIT_SECONDS + 3600 * hours  # at the latest
+            async with _guarded(run, service, until, lock, log):
                 start = Start(api, wish, log_file, on_phase)
                 endpoint = await _ready(api, plan, start, service, lock)
                 async with _followed(start):
@@ -91,6 +94,8 @@ async def _end_left_behind() -> list[str]:
     for file, service in record.left_behind():
         if service is None or await _has_ended_soon(service):
             file.unlink(missing_ok=True)
+            if service is not None:
+                record.forget_endpoint(service)
         else:
             lasting.append(f"{service.name} was left behind and may cost on: dstack ps")
     return lasting
@@ -114,6 +119,14 @@ def _claimed(run: Run) -> Iterator[int]:
         except OSError as error:
             raise _impossible(error) from error
         yield lock
+
+
+def _log_of(run: Run) -> IO[str]:
+    """A log for this service alone. Raises TargetUnavailable."""
+    try:
+        return own_log(run.folder)
+    except OSError as error:
+        raise _impossible(error) from error
 
 
 async def _wished(api: Api, run: Run, hours: float, advice: list[str]) -> Wish:
@@ -170,7 +183,6 @@ async def _planned(api: Api, run: Run, wish: Wish, log_file: Path, advice: list[
     spec = {"run_name": wish.name, "configuration": configuration, "file_archives": []}
     offer = price.cheapest(await api.plan(spec), wish)
     try:
-        log_file.write_text("", encoding="utf-8")
         for line in (*advice, f"the cheapest machine now: {words(offer)}"):
             end.note(log_file, line)
         archives = await hand_in.uploaded(api, files)
@@ -182,29 +194,34 @@ async def _planned(api: Api, run: Run, wish: Wish, log_file: Path, advice: list[
 
 
 @asynccontextmanager
-async def _guarded(run: Run, service: Service, lock: int) -> AsyncIterator[None]:
+async def _guarded(
+    run: Run, service: Service, until: float, lock: int, log: IO[str]
+) -> AsyncIterator[None]:
     """A guard that ends the service, at the latest when this context is left.
 
-    Where the guard did not come to that, the service is ended here. Leaving raises
-    TargetUnavailable or TimedOut when it did not end.
+    It keeps the log to the service as long as it lives. Where it did not come to that, the service
+    is ended here. Leaving raises TargetUnavailable or TimedOut when it did not end.
     """
     record_file = record.file_of(run)
     command = [sys.executable, "-m", "ftui.targets.dstack.serve.guard", str(record_file), str(lock)]
     try:
         record.write(lock, service)
-        with Path(service.log).open("ab") as log:
-            guard = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,  # ctrl+c in the terminal is ftui's to answer
-                pass_fds=(lock,),
-            )
+        guard = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,  # ctrl+c in the terminal is ftui's to answer
+            pass_fds=(lock,),
+        )
     except OSError as error:
         raise _impossible(error) from error
     try:
+        try:
+            record.note_endpoint(service, until, process.identify(guard.pid))
+        except OSError as error:
+            raise _impossible(error) from error
         yield
     finally:
         told = await _let_go(guard, service)
@@ -212,6 +229,7 @@ async def _guarded(run: Run, service: Service, lock: int) -> AsyncIterator[None]
             if told:
                 raise _not_ended(service, told)
             await _end_here(record_file, service, lock)
+        record.forget_endpoint(service)
 
 
 async def _end_here(record_file: Path, service: Service, lock: int) -> None:

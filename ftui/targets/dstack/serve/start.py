@@ -21,6 +21,7 @@ from ftui.targets.dstack.shell import ShellFailed
 from ftui.targets.endpoint import Endpoint, Phase, Stage
 from ftui.targets.vllm import client, readiness
 from ftui.targets.vllm import log as server_log
+from ftui.text import clock
 
 LIMIT_SECONDS = 3600.0
 """To wait for a machine, pull the image and fetch the model. Large images take ten minutes."""
@@ -66,7 +67,7 @@ class Start:
                 hint=f"its log: {self._log_file}",
             ) from error
         self._reach(Stage.READY)
-        until = time.strftime("%H:%M", time.localtime(self._runs_since + 3600 * self._wish.hours))
+        until = clock(self._runs_since + 3600 * self._wish.hours)
         return replace(endpoint, terms=f"{endpoint.terms} · until {until}")
 
     async def follow_log(self) -> None:
@@ -182,7 +183,7 @@ class Start:
         stages = list(Stage)
         if self._reached is None or stages.index(stage) > stages.index(self._reached):
             self._reached = stage
-            self._on_phase(Phase(stage, time.monotonic() - self._began))
+            self._on_phase(Phase(stage, time.monotonic() - self._began, self._log_file))
 
     def _note(self, words: str) -> None:
         note(self._log_file, words)
