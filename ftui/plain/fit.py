@@ -67,13 +67,13 @@ def _named(gpu: str | None) -> tuple[Gpu, ...]:
     return found
 
 
-def _shape(source: Source, named: str) -> BaseModel:
+def _shape(source: Source, named: str, *, hub: bool = True) -> BaseModel:
     from ftui.runtimes.model_shape import find_shape
 
     base_model = source.settings.get("base_model")
     if not isinstance(base_model, str):
         raise ConfigError("this config names no base_model", where=named)
-    return find_shape(base_model, source.folder)
+    return find_shape(base_model, source.folder, hub=hub)
 
 
 def _market(source: Source, count: int, named: Sequence[Gpu], target: str | None) -> Market:
@@ -201,6 +201,21 @@ def tell_offers(plan: Plan) -> None:
     market = target.market(plan)
     console.say(f"{market.source}, for about {memory_words(found.memory, plan.all_gpus)}:")
     _tell_market(found, market)
+
+
+def warn_of_memory(plan: Plan, gpus: Sequence[Gpu]) -> None:
+    """Say so where a plan does not fit the GPUs that it would get. Asks no hub."""
+    source = Source(plan.settings, plan.gpus, plan.preset.path.parent)
+    if not plan.gpus or not gpus:
+        return
+    try:
+        shape = _shape(source, plan.preset.name, hub=False)
+        found = estimate(plan.settings, shape, plan.all_gpus)
+    except (CannotSay, ConfigError):
+        return
+    if found.fit(gpus[0]) is Fit.NO:
+        needs, has = memory_words(found.memory, plan.all_gpus), usable_gib(gpus[0])
+        console.say(f"▲ it needs about {needs}; {gpus[0].name} has {has:.1f} GiB usable")
 
 
 def _tell_market(found: Estimate, market: Market) -> None:

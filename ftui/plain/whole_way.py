@@ -111,10 +111,13 @@ def _checked_config(plan: Plan, target: Target) -> str:
     """The config that will run. Raises ConfigError, with every problem told, before it is used."""
     from ftui.config.text import config_text
     from ftui.plain.check import issue_words
+    from ftui.plain.fit import warn_of_memory
     from ftui.targets.judge import judge
 
     text = config_text(plan)
-    issues = judge(text, target.hardware(plan).used_by(plan.all_gpus))
+    hardware = target.hardware(plan)
+    warn_of_memory(plan, hardware.gpus)
+    issues = judge(text, hardware.used_by(plan.all_gpus))
     for issue in issues:
         console.say(issue_words(issue, "config.yml"))
     if any(issue.severity == "error" for issue in issues):

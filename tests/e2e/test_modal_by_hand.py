@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ftui.errors import UsageError
 from ftui.runs.model import Run
 from ftui.targets.modal.app import place_of
+from ftui.targets.resume import resume
 from tests.standins.modal_server.lab import Lab, lab
 from tests.standins.modal_server.people import LIMIT, let, plan_of, prepared
 from tests.standins.modal_server.worker import OK, TIMED_OUT
@@ -81,6 +83,22 @@ def test_one_command_uploads_and_trains_and_merge_is_another(modal: Lab, run: Ru
     assert (container / "merged").read_text() == ("merge-lora config.yml --lora-model-dir=out\n")
     listed = by_hand(modal, run, "volume", "ls", "ftui-runs", f"{place_of(run)}/out")
     assert "adapter_model.safetensors" in listed
+
+
+def test_what_was_trained_by_hand_is_not_cleared_away_by_a_launch(
+    modal: Lab, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modal.allow(run, STEPS)
+    by_hand(modal, run, "run", "--detach", "modal_app.py")
+    results(modal)
+    weights = modal.kept(run) / "out" / "adapter_model.safetensors"
+    assert weights.is_file()
+    for name, value in modal.env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="was trained on Modal already, started by hand"):
+        resume(run)
+    assert weights.is_file()
+    assert not modal.at_work()
 
 
 def test_the_base_model_of_an_endpoint_is_downloaded_by_a_command_of_its_own(

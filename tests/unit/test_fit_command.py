@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -349,3 +350,14 @@ def test_where_a_target_cannot_be_asked_the_usual_gpus_are_told(fit: Fit, form: 
         assert "not logged in to dstack" in words
     assert "RTX 4090" in ended.out
     assert "Modal's list of" in ended.out
+
+
+@pytest.mark.parametrize(("gpu", "warned"), [("T4", True), ("B200", False)])
+def test_a_launch_warns_of_a_gpu_that_is_too_small(
+    gpu: str, warned: bool, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = ("--preset", "llama3-8b-qlora", "--target", "modal", "--dry-run", "-y")
+    ended = ftui(capfd, *asked, "--machine", f"gpu={gpu}", "--set", "sequence_len=65536")
+    assert ended.code == 0
+    told = re.search(rf"▲ it needs about [\d.]+ GiB .*; {gpu} has [\d.]+ GiB usable", ended.err)
+    assert (told is not None) is warned

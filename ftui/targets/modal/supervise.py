@@ -75,6 +75,7 @@ async def _checked(
     api: Api, run: Run, asked: Orders
 ) -> tuple[Follower, submit.Wish, submit.Secrets]:
     """Everything that can be checked, and the files of the run. Raises FtuiError, OSError."""
+    await _refuse_by_hand(api, run)
     rates, workspace = await rates_now(api)
     wish = submit.write_files(run, asked.gpu_memory_gib, rates=rates)
     submit.refuse_invalid(run, wish)
@@ -97,6 +98,22 @@ async def _checked(
     events.append(run.events_file, "launched", **asked.told)
     _record(run, launched=time.time())
     return Follower(run, wish.values.gpu, asked.poll_seconds), wish, secrets
+
+
+async def _refuse_by_hand(api: Api, run: Run) -> None:
+    """Raises UsageError where somebody trained the run without ftui: a launch begins by clearing
+    its folder on the volume. Raises TargetUnavailable."""
+    if submit.remembered(read_record(run)):
+        return  # what is there is of an earlier launch, and has been followed
+    told = await status(api, run)
+    if told:
+        what = "was trained on Modal" if "code" in told else "is at work on Modal"
+        raise UsageError(
+            f"it {what} already, started by hand",
+            where=run.name,
+            hint=f"ftui files {run.name} lists what it has made: --fetch brings it home, "
+            "--remove everything makes room for another try",
+        )
 
 
 async def _begin(
