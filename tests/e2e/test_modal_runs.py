@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,19 +128,23 @@ def test_a_killed_container_is_replaced_and_goes_on_from_its_last_checkpoint(
     modal: Lab, target: ModalTarget
 ) -> None:
     run = launched()
-    let(modal, run, 5)
-    come_to(run, 5)
+    step = random.randint(1, STEPS - 1)  # checkpoints are of every second one
+    let(modal, run, step)
+    come_to(run, step)
     modal.kill()
     wait_for(lambda: history(run).newest_try.again, "another try", LIMIT)
-    assert history(run).newest_try.from_step == 4
+    begun = history(run).newest_try.from_step
+    assert begun % 2 == 0, f"killed at {step}"
+    assert step - 2 <= begun <= step  # a checkpoint of that very step may not have been whole
     let(modal, run, STEPS)
     come_to_end(run)
 
     assert state(run) is RunState.DONE, failure_words(run)
-    assert told_steps(run) == list(range(1, STEPS + 1))
-    assert "try 2, in another container: it goes on from step 4" in run.log_file.read_text()
+    assert told_steps(run) == list(range(1, STEPS + 1)), f"killed at {step}"
+    told = "try 2, in another container: " + (f"it goes on from step {begun}" if begun else "")
+    assert told in run.log_file.read_text()
     phases = [event.values["words"] for event in EventFollower(run).poll() if event.kind == "phase"]
-    assert "try 2, in another container: it goes on from step 4" in phases
+    assert any(told in words for words in phases)
     [call] = modal.calls_of(run)
     assert call.retries == 1
 
