@@ -19,6 +19,7 @@ from ftui.runs.store import read_record, state
 from ftui.runs.tail import EventFollower, LogFollower, read_history
 from ftui.runs.tripwires import Trip, Tripwire
 from ftui.targets import get
+from ftui.targets.base import Offering
 from ftui.targets.take_up import Rescue
 from ftui.text import duration, shorten
 
@@ -206,6 +207,8 @@ def stop(run: Run) -> None:
         standing, silence = state(run), read_history(run).silence
     if answer is Answer.NOT_RUNNING:
         console.say(f"{standing.glyph} {run.name} is {standing}: there is nothing to stop")
+        if standing is RunState.CREATED and isinstance(target, Offering):
+            console.say(f"  if you started it by hand, {target.title}'s own commands end it")
         return
     glyph = "▲" if answer is Answer.ENDED or not answer.is_heard else "●"
     more = ". Again: at once, unsaved" if answer in (Answer.ASKED, Answer.ALREADY) else ""

@@ -26,6 +26,7 @@ from ftui.crash import record
 from ftui.errors import ExitCode
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run
+from ftui.text import printable
 from ftui.tui import theme
 from ftui.tui.background import in_background, join_all
 from ftui.tui.checker import Checker
@@ -133,6 +134,8 @@ class FtuiApp(App[ExitCode]):
         self.markets = Markets(self)
         self.ending = ExitCode.OK
         """The exit code when there is no run to speak of."""
+        self.farewell = ""
+        """What is said on the terminal, too, once the app has ended: what a rented server cost."""
         self._watched: Run | None = None
         self._floor = 1
         """How many screens stay when esc has closed all that it may."""
@@ -321,6 +324,7 @@ class FtuiApp(App[ExitCode]):
         code, words = self.ending, ""
         if self._watched is not None:
             code, words = standing(self._watched)
+        words = "\n".join(filter(None, (printable(self.farewell), words)))
         self.exit(code, message=Text(words) if words else None)
 
     def on_resize(self, event: Resize) -> None:

@@ -66,6 +66,11 @@ class Opened(FtuiApp):
         super().__init__(Runs())
         self.models = models
         self.serves: list[Serve | None] = []
+        self.said = ""
+
+    def exit(self, result: Any = None, return_code: int = 0, message: Any = None) -> None:
+        self.said = str(message)
+        super().exit(result, return_code, message)
 
     def _chat(self, run: Run, serve: Serve | None = None) -> Screen[Any]:  # type: ignore[override]
         self.serves.append(serve)
@@ -149,6 +154,8 @@ async def test_who_leaves_is_told_what_it_cost_even_before_it_was_ready(
         await pilot.press("escape")
         await shows(pilot, "about $0.06", "[b]L4[/b]")
         assert len(app.screen_stack) == 1
+        await pilot.press("ctrl+q")
+    assert "about $0.06: [b]L4[/b] for 3 min" in app.said  # on the terminal that is left
 
 
 async def test_a_price_that_nobody_can_tell_says_why_and_esc_rents_nothing(

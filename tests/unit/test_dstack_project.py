@@ -113,6 +113,17 @@ def test_the_wizard_asks_only_what_matters_for_the_plan(monkeypatch: pytest.Monk
     assert "Secrets" not in fields(plan())  # no hub is asked
 
 
+def test_a_stop_of_a_run_that_ftui_did_not_start_says_who_ends_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    asked, target = plan(), DstackTarget()
+    run = prepare(asked, target)
+    target.write(run, asked)
+    ended = ftui(capfd, "stop", run.name)
+    assert "there is nothing to stop" in ended.err
+    assert "if you started it by hand, dstack's own commands end it" in ended.err
+
+
 def test_what_is_no_name_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     asked = ("--preset", "nano-sql-lora", "--target", "dstack", "-y", "--dry-run")
     ended = ftui(capfd, *asked, "--machine", "project=a b")

@@ -131,6 +131,7 @@ class ChatScreen(Screen[None]):
                 self._leaving = False  # what may cost on is read before the screen goes
             elif self._leaving and self.is_current:
                 if told := last_words(self._start.log_file):
+                    self.app.farewell = told
                     self.app.notify(told, markup=False)
                 self.app.call_later(self.app.action_back)
             self._changed()
