@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from ftui.errors import ExitCode
@@ -39,10 +40,11 @@ def make(kind: str, *, python: Path | None = None) -> None:
 
 def doctor(*, as_json: bool) -> int:
     """Every finding on a line as it comes; 3 when something that is needed is broken."""
-    from ftui.runtimes.doctor import examine
+    from ftui.runtimes import doctor
+    from ftui.targets import reach
 
     findings = []
-    for finding in examine():
+    for finding in itertools.chain(doctor.examine(), reach.examine()):
         findings.append(finding)
         if not as_json:
             console.line(f"{'✓' if finding.ok else '✗'} {finding.name:<16} {finding.evidence}")

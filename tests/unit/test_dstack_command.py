@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,8 @@ import yaml
 from dstack._internal.core.models.configurations import parse_apply_configuration
 
 from ftui.errors import UsageError
-from ftui.plan.plan import start
-from ftui.plan.presets import find
-from ftui.runtimes import Kind
 from ftui.targets.dstack.options import Options, parse
 from ftui.targets.world import survey
-from ftui.tui.services import Services
 
 FTUI = str(Path(sys.executable).with_name("ftui"))
 NANO = ("--preset", "nano-sql-lora", "--target", "dstack")
@@ -95,17 +90,6 @@ def test_without_a_login_nothing_is_made(person: Path) -> None:
     assert "not logged in to dstack" in done.stderr
     assert "dstack project add" in done.stderr
     assert not (person / "home" / "runs").exists()
-
-
-def test_training_elsewhere_needs_neither_axolotl_nor_vllm_here(
-    person: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for variable in ("FTUI_TRAIN_PYTHON", "FTUI_SERVE_PYTHON"):
-        monkeypatch.delenv(variable)
-    plan = start(find("nano-sql-lora"))
-    assert set(Services().missing(plan)) == {Kind.TRAIN, Kind.SERVE}
-    for name in ("dstack", "modal"):
-        assert not Services().missing(replace(plan, target=name))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from ftui.targets.dstack.offers import card
 from ftui.targets.modal import gpu as modal_gpu
 from ftui.targets.modal import options as modal_options
 from ftui.targets.world import survey
+from ftui.text import duration
 from ftui.tui.services import Services
 
 PRESET = find_preset("llama3-8b-qlora")
@@ -183,8 +184,9 @@ def test_what_ends_a_run_at_the_latest_is_told_with_its_price() -> None:
     assert isinstance(dstack, Offering)
     an_hour = modal_gpu.dollars("H100", 2)
     told = modal.limits(plan("modal", gpus=2, gpu="H100", max_dollars="10"))
-    hours = f"{10 / an_hour:.3g} h ($10.00 at ${an_hour:.2f}/h)"
-    assert told == f"{hours}, all tries together, and half an hour to save"
+    hours = f"{duration(36000 / an_hour)} ($10.00 at ${an_hour:.2f}/h)"
+    saving = f"half an hour at most to save (${an_hour / 2:.2f})"
+    assert told == f"{hours}, all tries together, and {saving}"
     assert modal.limits(plan("modal")).startswith("12 h ($")
     one = dstack.limits(plan("dstack", spot_policy="on-demand", max_price="2.5"))
     assert one == "12h, saving 15 min before ($30.00 at no more than $2.50/h)"
@@ -237,9 +239,9 @@ def test_a_limit_that_is_a_slip_of_the_keyboard_is_refused(wish: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "kinds"),
-    [("local", {"train", "serve"}), ("dstack", {"serve"}), ("modal", {"serve"})],
+    [("local", {"train", "serve"}), ("dstack", set()), ("modal", set())],
 )
-def test_training_elsewhere_needs_no_axolotl_here(
+def test_training_elsewhere_needs_no_runtime_here(
     target: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FTUI_HOME", str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from ftui.errors import TargetUnavailable, UsageError
 from ftui.plan import gpus
 from ftui.plan.offer import Offer
-from ftui.targets.dstack import states
+from ftui.targets.dstack import login, states
 from ftui.targets.dstack.api import Api, Json, Refused
 from ftui.targets.dstack.offers import offers
+from ftui.text import counted
 
 _TRIED, _OLDEST = (0, 22), (0, 20)
 """Versions of a server."""
@@ -45,6 +47,21 @@ async def version_advice(api: Api) -> list[str]:
         )
     age = "older" if known < _TRIED else "newer"
     return [f"the dstack server is {version}, {age} than what ftui was tried with (0.22)"]
+
+
+def reached() -> str:
+    """Ask the server of the usual login: `project main, http://…, version 0.22.5`.
+
+    Raises TargetUnavailable, also for a login that it refuses.
+    """
+
+    async def asked() -> str:
+        async with Api(login.find()) as api:
+            fleets, version = await api.fleets(), await api.version()
+            known = f"project {api.login.project}, {api.login.url}"
+            return f"{known}, version {version or 'unknown'}, {counted(len(fleets), 'fleet')}"
+
+    return asyncio.run(asked())
 
 
 async def refuse_no_fleet(api: Api) -> list[str]:

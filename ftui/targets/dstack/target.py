@@ -12,7 +12,7 @@ from ftui.plan.offer import Market
 from ftui.plan.plan import Plan
 from ftui.runs.model import Run, RunRecord
 from ftui.targets.base import GoingOn, Problem
-from ftui.targets.dstack import hire, login, market, options, parcel, together
+from ftui.targets.dstack import hire, login, market, options, parcel, preflight, together
 from ftui.targets.dstack.document import DOCUMENT
 from ftui.targets.dstack.ending import abort
 from ftui.targets.dstack.orders import Orders
@@ -87,6 +87,11 @@ class DstackTarget(Supervised):
         TargetUnavailable.
         """
         written(_write, run, plan)
+
+    def reach(self) -> str:
+        """The project, the server and its version; empty without a login. Raises
+        TargetUnavailable."""
+        return preflight.reached() if login.logins() else ""
 
     def market(self, plan: Plan) -> Market:
         """Every kind of machine that the project can get for a plan, and what an hour costs.

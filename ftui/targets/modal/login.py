@@ -23,6 +23,14 @@ def config_file() -> Path:
     return Path(os.environ.get("MODAL_CONFIG_PATH") or "~/.modal.toml").expanduser()
 
 
+def is_there() -> bool:
+    """Whether there are a package and a login. Raises TargetUnavailable for one that cannot be
+    read."""
+    if importlib.util.find_spec("modal") is None:
+        return False
+    return _of_environment() or bool(_profile(_profiles()))
+
+
 def require() -> str:
     """Where the login comes from: `token of the environment`, or `profile NAME`.
 
@@ -30,7 +38,7 @@ def require() -> str:
     """
     if importlib.util.find_spec("modal") is None:
         raise TargetUnavailable("the package modal is not installed", hint=_EXTRA)
-    if os.environ.get("MODAL_TOKEN_ID") and os.environ.get("MODAL_TOKEN_SECRET"):
+    if _of_environment():
         return "token of the environment"
     profile = _profile(_profiles())
     if not profile:
@@ -41,6 +49,10 @@ def require() -> str:
 def refused(why: str) -> TargetUnavailable:
     """The login is there, and Modal does not take it."""
     return TargetUnavailable("Modal refuses the login", why=why, hint=_HOW)
+
+
+def _of_environment() -> bool:
+    return bool(os.environ.get("MODAL_TOKEN_ID") and os.environ.get("MODAL_TOKEN_SECRET"))
 
 
 def _profiles() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ftui.errors import TargetUnavailable
 from ftui.plan.offer import Market, Offer
 from ftui.plan.plan import Plan
-from ftui.targets.modal import gpu, options
+from ftui.targets.modal import gpu, login, options
 from ftui.targets.modal.api import Api
 from ftui.targets.modal.rates import Rates
 
@@ -40,6 +40,17 @@ def current() -> tuple[Rates, str]:
     """The same, for who has no connection yet; may be called where a loop is at work."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, _asked()).result()
+
+
+def reached() -> str:
+    """Ask Modal: `profile main, workspace acme`. Raises TargetUnavailable."""
+
+    async def asked() -> str:
+        async with Api(_NAME) as api:
+            return (await api.rates())[1]
+
+    whose = login.require()
+    return f"{whose}, workspace {asyncio.run(asked())}"
 
 
 async def _asked() -> tuple[Rates, str]:

@@ -64,6 +64,12 @@ class ModalTarget(Supervised):
             found.append(Problem(error.what, error.hint))
         return found
 
+    def reach(self) -> str:
+        """The login and its workspace; empty without one. Raises TargetUnavailable."""
+        from ftui.targets.modal.market import reached
+
+        return reached() if login.is_there() else ""
+
     def market(self, plan: Plan) -> Market:
         """Every GPU of which so many go together, at what it costs. Raises UsageError."""
         from ftui.targets.modal.market import market
