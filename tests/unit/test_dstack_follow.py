@@ -339,13 +339,23 @@ async def test_a_trainer_that_stays_out_of_reach_is_interrupted(
     assert "asked to save and end" not in run.log_file.read_text()
 
 
+_FAILS_ONCE = """\
+#!/bin/sh
+here=$(dirname "$0")
+case "$*" in *"touch stop"*)
+  [ -e "$here/failed" ] || { : >"$here/failed"; echo reset >&2; exit 255; };;
+esac
+exec "$here/later" "$@"
+"""
+"""An ssh whose first request to stop is lost; what reads the events is another connection."""
+
+
 async def test_a_trainer_that_is_out_of_reach_for_a_moment_is_asked_later(
     run: Run, container: Path, tmp_path: Path
 ) -> None:
     ssh = tmp_path / "programs" / "ssh"
     ssh.rename(ssh.with_name("later"))
-    fails = '#!/bin/sh\nmv -- "$(dirname "$0")/later" "$0"; echo reset >&2; exit 255\n'
-    ssh.write_text(fails)
+    ssh.write_text(_FAILS_ONCE)
     ssh.chmod(0o755)
     run.stop_file.touch()
 
