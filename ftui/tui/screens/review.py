@@ -100,6 +100,11 @@ class ReviewScreen(Screen[None]):
         return Estimating(self.app, self.query_one(MemoryNote))
 
     @property
+    def _is_left(self) -> bool:
+        """Whether it was closed: its widgets go before its workers do."""
+        return self not in self.app.screen_stack or not self.is_attached
+
+    @property
     def _text(self) -> str:
         return self._editing.draft.text if self._editing else ""
 
@@ -140,6 +145,8 @@ class ReviewScreen(Screen[None]):
 
     def _take(self, facts: Facts) -> None:
         """Show where it runs, what it needs there, and what stands in the way."""
+        if self._is_left:
+            return
         self._problems = facts.problems
         self._hardware = facts.hardware
         self._opinion.gpus = facts.hardware.used_by(self._plan.all_gpus)
@@ -179,13 +186,15 @@ class ReviewScreen(Screen[None]):
         await self._check()
 
     def _show_config(self) -> None:
+        if self._is_left:
+            return
         self.query_one(ConfigView).fill(self._text, self._opinion.issues)
         self._estimate()
         self._show_verdict()
         self.refresh_bindings()
 
     def _estimate(self) -> None:
-        if self._hardware is not None:
+        if self._hardware is not None and not self._is_left:
             tokens = self._counting.note.tokens
             self._estimating.follow_text(self._text, self._plan, self._hardware, tokens)
 

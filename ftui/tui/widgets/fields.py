@@ -146,5 +146,5 @@ class FieldRow(Horizontal):
                 with contextlib.suppress(DatasetError):
                     self.field.write(self._plan, event.value)
             except UsageError as error:
-                self.problem = error.what
+                self.problem = "\n→ ".join(filter(None, (error.what, error.hint)))
         self.set_class(bool(self.problem), "wrong")
