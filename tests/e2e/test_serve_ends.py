@@ -21,8 +21,9 @@ from ftui.targets.endpoint import Stage
 from tests.standins.adapter import make_run
 from tests.standins.servers import members_on_record, record, record_files, running, wait_for
 
-ANSWERS = 4
-"""At once, each of 900 tokens with twenty others in place of each: megabytes."""
+ANSWERS = 32
+"""At once, each of 900 tokens with twenty others in place of each: tens of megabytes, of which the
+kernel keeps four."""
 QUESTION = [{"role": "user", "content": "How many rivers are there?"}]
 
 FTUI = """
