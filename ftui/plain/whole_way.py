@@ -70,7 +70,7 @@ def run(plan: Plan, stop_on: Sequence[Tripwire] = ()) -> int:
         code = follow.until_ended(made)
         asks_its_own_data = plan.get("datasets") == plan.preset.settings.get("datasets")
         if code == ExitCode.OK and plan.preset.evaluation is not None and asks_its_own_data:
-            if target.needs_runtimes or find(Kind.SERVE) is not None:
+            if find(Kind.SERVE) is not None:
                 talk.show(talk.measure(made, Where()))
             else:
                 console.say(f"  how good it is: ftui eval {made.name} --on {target.name}")

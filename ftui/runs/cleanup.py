@@ -19,7 +19,7 @@ from enum import Enum
 from pathlib import Path
 
 from ftui import paths
-from ftui.errors import UsageError
+from ftui.errors import FtuiError, UsageError
 from ftui.runs import checkpoints, endpoints
 from ftui.runs.lock import claimed
 from ftui.runs.model import Run, RunState
@@ -98,6 +98,12 @@ def clean(run: Run, level: Level, *, if_still: RunState | None = None) -> int:
                 with contextlib.suppress(OSError):  # its weights stay
                     folder.rmdir()
     return freed
+
+
+def remove_unstarted(run: Run) -> None:
+    """Remove a run that was only written, as far as that goes; one that was started stays."""
+    with contextlib.suppress(FtuiError, OSError):
+        clean(run, Level.EVERYTHING, if_still=RunState.CREATED)
 
 
 def size_words(count: int) -> str:

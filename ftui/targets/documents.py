@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from ftui.errors import ConfigError, FtuiError, UsageError
 from ftui.plan.plan import Plan
-from ftui.runs.cleanup import Level, clean
-from ftui.runs.model import Run, RunState
+from ftui.runs.cleanup import remove_unstarted
+from ftui.runs.model import Run
 from ftui.targets import get
 
 
@@ -51,6 +50,5 @@ def write_documents(run: Run, plan: Plan) -> None:
         target.write(run, plan)
     except FtuiError as error:
         if not isinstance(error, ConfigError):  # which says where in the folder's config it is
-            with contextlib.suppress(FtuiError, OSError):
-                clean(run, Level.EVERYTHING, if_still=RunState.CREATED)
+            remove_unstarted(run)
         raise

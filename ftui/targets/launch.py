@@ -6,8 +6,8 @@ import contextlib
 from typing import Protocol, runtime_checkable
 
 from ftui.errors import ConfigError, FtuiError
-from ftui.runs.cleanup import Level, clean
-from ftui.runs.model import Run, RunRecord, RunState
+from ftui.runs.cleanup import remove_unstarted
+from ftui.runs.model import Run, RunRecord
 from ftui.runs.store import read_record
 from ftui.targets.base import NotStarted, Target
 
@@ -32,7 +32,7 @@ def launch(target: Target, run: Run) -> None:
     except FtuiError as error:
         with contextlib.suppress(FtuiError, OSError):  # then it is a run that was never started
             if not _matters(target, run, error):
-                clean(run, Level.EVERYTHING, if_still=RunState.CREATED)
+                remove_unstarted(run)
         raise
 
 
