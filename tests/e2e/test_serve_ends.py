@@ -84,16 +84,18 @@ def test_ftui_killed_while_somebody_listens_leaves_nothing(
     assert ftui.stdout is not None
     url, key = ftui.stdout.readline().split()
     members, scratch = members_on_record(), Path(record()["scratch"])
-    with unread(url, key):
+    with unread(url, key) as rest:
         ftui.kill()
         wait_for(lambda: not running(members), "all to be gone")
         wait_for(lambda: not record_files() and not scratch.exists(), "its files to be gone")
+        assert '"finish_reason":"length"' not in "".join(rest), "it was told to the end"
 
 
 @contextlib.contextmanager
-def unread(url: str, key: str) -> Iterator[None]:
+def unread(url: str, key: str) -> Iterator[Iterator[str]]:
     """An answer that has begun, and of which nobody reads on: it takes far longer than a kill, and
-    there is more of it than all buffers on its way hold."""
+    there is more of it than all buffers on its way hold. Gives what came of it: whatever vLLM does
+    with a stream that it gives up, it has not told all of it."""
     request = {"model": "base", "messages": QUESTION, "stream": True, "n": ANSWERS}
     request |= {"ignore_eos": True, "max_tokens": 900, "logprobs": True, "top_logprobs": 20}
     small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
@@ -109,4 +111,10 @@ def unread(url: str, key: str) -> Iterator[None]:
     ):
         pieces = response.iter_text()
         assert any('"content"' in piece for piece in pieces)
-        yield
+        yield until_cut(pieces)
+
+
+def until_cut(pieces: Iterator[str]) -> Iterator[str]:
+    """What comes until the connection breaks."""
+    with contextlib.suppress(httpx2.TransportError):
+        yield from pieces
